@@ -1,0 +1,43 @@
+/** Errors say what happened (code and detail), what the engine does next (the class) and what a person does (the remedy). */
+
+const REMEDY = {
+  CONFIG_INVALID: "Mend the configuration where the message points, then try `tidemark check`.",
+  USAGE: "See `tidemark --help`.",
+  FILE_UNREADABLE: "Check the path and its permissions.",
+  BROKER_UNREACHABLE: "Check the URL, that nats-server runs, and the credentials.",
+  BROKER_UNSUITABLE: "Start nats-server 2.9.10 or newer with JetStream (`-js`).",
+  BROKER_MISSING: "Install it with your system's package manager, or name a running one with --nats URL.",
+  STREAM_UNSUITABLE: "Change the stream as the message says, or let Tidemark make its own.",
+  PORT_IN_USE: "Stop what listens there, or choose another port with --port.",
+  DISK_FULL: "Free some space, or move the data folder to a larger disk.",
+  PARTITION_FULL: "Raise the capacity, or use more partitions, then restart.",
+  LEDGER_REWOUND: "The ledger lost records it had acknowledged. Restore it, or start a new layout.",
+  LEDGER_DIVERGED: "The ledger holds other records than the input gives. Check that no one else writes to it.",
+  STREAM_REWOUND: "The input stream lost messages that were already applied. Restore it, or start a new layout.",
+  STREAM_GAP: "Messages are missing from the input stream. Restore them, or accept the gap.",
+  CLOCK_JUMP: "The broker's clock is far ahead of this machine's. Mend the clocks, then restart.",
+  MODEL_CHANGED: "Start with --apply-model (or --apply-model=silent) to make the new models hold from now on.",
+  KERNEL_FAULT: "This is a bug in Tidemark. The partition restarts from its input; please report it.",
+} as const;
+
+export type ErrorCode = keyof typeof REMEDY;
+
+export abstract class TidemarkError extends Error {
+  readonly code: ErrorCode;
+  readonly remedy: string;
+
+  /** `detail`: what happened, with the value found and the one expected. `remedy` replaces the code's own. */
+  constructor(code: ErrorCode, detail: string, options?: ErrorOptions & { remedy?: string }) {
+    super(`${code}: ${detail}`, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.remedy = options?.remedy ?? REMEDY[code];
+  }
+}
+
+/** Back off and try again. */
+export class RetryableError extends TidemarkError {}
+/** Stop: nothing further can be done without a person. */
+export class FatalError extends TidemarkError {}
+/** The user's input (configuration, options, files) can't work: one line, exit code 1 or 2. */
+export class InputError extends TidemarkError {}
