@@ -1,0 +1,145 @@
+/**
+ * Every subject and stream name, in one place, and the partition of a customer.
+ *
+ *   what            stream                 subjects
+ *   orders          <name>_orders_<p>      <name>.orders.<p>.<channel>, <name>.orders.<p>._control
+ *   ledger          <name>_ledger_<p>      <name>.migrations.<p>.>, <name>.dead.<p>.>
+ *   all migrations  <name>_migrations      (gathers the ledgers)
+ *   dead letters    <name>_dead            (gathers the ledgers)
+ */
+import type { Reason } from "./record.js";
+import type { Settings } from "./settings.js";
+
+const utf8 = new TextEncoder();
+const PLAIN = /^[A-Za-z0-9_-]*$/;
+
+/** True of the bytes A-Z a-z 0-9 _ -. */
+function isPlain(byte: number): boolean {
+  return (
+    (byte >= 0x61 && byte <= 0x7a) ||
+    (byte >= 0x41 && byte <= 0x5a) ||
+    (byte >= 0x30 && byte <= 0x39) ||
+    byte === 0x5f ||
+    byte === 0x2d
+  );
+}
+
+/** `text` as one subject token: UTF-8 bytes outside `A-Za-z0-9_-` become `=XX`. Reversible; never throws. */
+export function token(text: string): string {
+  if (PLAIN.test(text)) return text;
+  let result = "";
+  for (const byte of utf8.encode(text)) {
+    result += isPlain(byte) ? String.fromCharCode(byte) : `=${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return result;
+}
+
+/**
+ * A model's or segment's name as a subject token made for reading: ASCII letters in lower case, spaces as `-`,
+ * the rest as `token`. Not reversible: the configuration refuses two names that meet here.
+ */
+export function nameToken(name: string): string {
+  return token(name.replace(/[A-Z]/g, (letter) => letter.toLowerCase()).replaceAll(" ", "-"));
+}
+
+/** The token of a customer who is in no segment. */
+export const NULL_TOKEN = "null";
+
+/** FNV-1a, 32 bits (Fowler, Noll, Vo), as an unsigned number. */
+export function fnv1a32(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+/** The customer's partition, 0 to `partitions` − 1: what the broker's `partition()` mapping computes for the token. */
+export function partitionOf(customer: string, partitions: number): number {
+  const escaped = token(customer);
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < escaped.length; i++) hash = Math.imul(hash ^ escaped.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % partitions;
+}
+
+const CONTROL = "_control";
+
+/** Where an order event of the channel is published. A channel called `_control` never meets the control subject. */
+export function ordersSubject(name: string, partition: number, channel: string): string {
+  return `${name}.orders.${partition}.${channel === CONTROL ? `=5F${CONTROL.slice(1)}` : token(channel)}`;
+}
+
+/** Where the owner publishes ticks, `live` and `model`. Producers may not write here. */
+export function controlSubject(name: string, partition: number): string {
+  return `${name}.orders.${partition}.${CONTROL}`;
+}
+
+export function ordersStream(name: string, partition: number): string {
+  return `${name}_orders_${partition}`;
+}
+
+/** What the orders stream of the partition takes. */
+export function ordersSubjects(name: string, partition: number): string[] {
+  return [`${name}.orders.${partition}.>`];
+}
+
+export function ledgerStream(name: string, partition: number): string {
+  return `${name}_ledger_${partition}`;
+}
+
+/** What the ledger stream of the partition takes: its migrations and its dead letters. */
+export function ledgerSubjects(name: string, partition: number): string[] {
+  return [`${name}.migrations.${partition}.>`, `${name}.dead.${partition}.>`];
+}
+
+export function migrationsStream(name: string): string {
+  return `${name}_migrations`;
+}
+
+/** All migrations, of every partition. */
+export function migrationsSubjects(name: string): string {
+  return `${name}.migrations.>`;
+}
+
+export function deadStream(name: string): string {
+  return `${name}_dead`;
+}
+
+/** All dead letters, of every partition. */
+export function deadSubjects(name: string): string {
+  return `${name}.dead.>`;
+}
+
+/** Subject of a migration. `from` and `to` are segment names, null for none; `change` is `bands` where they are one. */
+export function migrationSubject(
+  name: string,
+  partition: number,
+  model: string,
+  change: "segment" | "bands",
+  from: string | null,
+  to: string | null,
+): string {
+  const [left, right] = [from, to].map((segment) => (segment === null ? NULL_TOKEN : nameToken(segment)));
+  return `${name}.migrations.${partition}.${nameToken(model)}.${change}.${left}.${right}`;
+}
+
+export function deadSubject(name: string, partition: number, reason: Reason): string {
+  return `${name}.dead.${partition}.${reason}`;
+}
+
+/** True where the subject is one that the pattern (with `*` and a final `>`) takes. */
+export function subjectMatches(pattern: string, subject: string): boolean {
+  const wanted = pattern.split(".");
+  const found = subject.split(".");
+  for (const [i, part] of wanted.entries()) {
+    if (part === ">") return found.length > i;
+    if (found[i] === undefined || (part !== "*" && part !== found[i])) return false;
+  }
+  return found.length === wanted.length;
+}
+
+/** Number of the source that a message on this subject comes from: the first later one that takes it, else source 0. */
+export function sourceOf(settings: Pick<Settings, "sources">, subject: string): number {
+  const found = settings.sources.findIndex(
+    (source, i) => i > 0 && source.subjects.some((pattern) => subjectMatches(pattern, subject)),
+  );
+  return Math.max(found, 0);
+}
