@@ -297,7 +297,8 @@ export function oracle(
     for (const at of instantsAfter(customer, model, instant)) {
       const then = viewAt(customer, model, at);
       if (due === null && !sameBands(then.bands, after.bands, model)) due = at;
-      if (next === null && then.segment !== null && then.segment !== after.segment) next = { at, segment: then.segment };
+      if (next === null && then.segment !== null && then.segment !== after.segment)
+        next = { at, segment: then.segment };
     }
     result.migrations.push({
       model: model.name,
@@ -435,7 +436,9 @@ export function oracle(
     }
     if (!eventClock) moveClock(stamp);
     const items = Array.isArray(json) ? json : [json];
-    items.forEach((item, index) => applyItem(readItem(item, settings), stamp, index, input.silent ?? false));
+    for (const [index, item] of items.entries()) {
+      applyItem(readItem(item, settings), stamp, index, input.silent ?? false);
+    }
   }
   while (asked.length > 0) snapshot();
   for (const customer of customers.values()) fire(customer, clock);
