@@ -7,6 +7,8 @@ const REMEDY = {
   BROKER_UNREACHABLE: "Check the URL, that nats-server runs, and the credentials.",
   BROKER_UNSUITABLE: "Start nats-server 2.9.10 or newer with JetStream (`-js`).",
   BROKER_MISSING: "Install it with your system's package manager, or name a running one with --nats URL.",
+  ENGINE_UNREACHABLE: "Start it with `tidemark run`, or name its address with --url.",
+  ENGINE_REFUSED: "Mend what the message names, then try again.",
   STREAM_UNSUITABLE: "Change the stream as the message says, or let Tidemark make its own.",
   PORT_IN_USE: "Stop what listens there, or choose another port with --port.",
   DISK_FULL: "Free some space, or move the data folder to a larger disk.",

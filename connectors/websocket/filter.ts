@@ -1,0 +1,48 @@
+/** Which migrations a subscription wants. */
+import type { Settings } from "../../runtime/settings.js";
+import type { Filter, MigrationEvent } from "./protocol.js";
+
+export type Wants = (event: MigrationEvent) => boolean;
+
+/** Every field given must hold; `change` is `segment` and silent ones are left out unless asked for. */
+export function compileFilter(filter: Filter | undefined, silent: boolean): Wants {
+  const model = setOf(filter?.model);
+  const from = setOf(filter?.from);
+  const to = setOf(filter?.to);
+  const customer = setOf(filter?.customer);
+  const cause = setOf<string>(filter?.cause);
+  const change = setOf<string>(filter?.change ?? "segment");
+  return ({ subject, data }) =>
+    (silent || !data.silent) &&
+    has(change, data.change) &&
+    has(model, data.model) &&
+    has(from, data.from.segment) &&
+    has(to, data.to.segment) &&
+    has(customer, subject) &&
+    has(cause, data.cause.kind);
+}
+
+/** The first name in the filter that the configuration does not know, as a sentence; undefined: all known. */
+export function unknownName(filter: Filter | undefined, settings: Settings): string | undefined {
+  const models = settings.models.map(({ name }) => name);
+  const wanted = setOf(filter?.model) ?? new Set(models);
+  for (const name of wanted) {
+    if (!models.includes(name)) return `no model is named "${name}" (there are: ${models.join(", ")})`;
+  }
+  const segments = settings.models.filter(({ name }) => wanted.has(name)).flatMap((model) => model.segments);
+  for (const name of [...(setOf(filter?.from) ?? []), ...(setOf(filter?.to) ?? [])]) {
+    if (name !== null && !segments.includes(name)) {
+      return `no segment is named "${name}" (there are: ${[...new Set(segments)].join(", ")})`;
+    }
+  }
+  return undefined;
+}
+
+function setOf<T>(value: T | readonly T[] | undefined): ReadonlySet<T> | undefined {
+  if (value === undefined) return undefined;
+  return new Set(Array.isArray(value) ? (value as readonly T[]) : [value as T]);
+}
+
+function has<T>(set: ReadonlySet<T> | undefined, value: T): boolean {
+  return set === undefined || set.has(value);
+}
