@@ -1,0 +1,350 @@
+/**
+ * A partition's ledger: its n-th record is stream sequence n, without holes, repeats or reordering.
+ *
+ * The writer publishes every record with `Nats-Expected-Last-Sequence: n − 1` and keeps it in its window until it is
+ * acknowledged. A record that the stream takes therefore proves that all before it are there. After any refusal,
+ * missing acknowledgement or reconnect it stops, reads the stream's last sequence L and goes on with L + 1 from its
+ * own window. What is numbered ≤ L (a replay after a restart) is not published, and record L is compared; so is the
+ * first one without acknowledgement: a foreign message there has its place, and the rest would follow it unnoticed.
+ */
+import { FatalError, RetryableError } from "../../runtime/errors.js";
+import type { LedgerRecord } from "../../runtime/record.js";
+import { ApiError, type Broker, type BrokerMessage, headersOf, NO_MESSAGE_FOUND, reasonOf, sleep, STREAM_NOT_FOUND } from "./broker.js";
+import { type StreamState, stampOf } from "./reader.js";
+
+const EXPECTED = "Nats-Expected-Last-Sequence";
+/** Bytes of unacknowledged records a partition, besides their count. */
+const WINDOW_BYTES_MAX = 16 * 1_048_576;
+/** No acknowledgement for this long, with records in flight: something was lost. */
+const ACK_MS_MAX = 5_000;
+/** A new leader may be behind for a moment: the last sequence is asked again before the ledger counts as rewound. */
+const REWOUND_MS_MAX = 5_000;
+const PAUSE_MS_MIN = 10;
+const PAUSE_MS_MAX = 1_000;
+
+export interface LedgerWriterOptions {
+  readonly stream: string;
+  /** Records in flight. */
+  readonly inFlightMax: number;
+  /** Called with the number up to which all is stored, whenever that grows. Must not throw. */
+  readonly onStored?: (number: number) => void;
+}
+
+interface StoredMessage {
+  readonly subject: string;
+  readonly seq: number;
+  readonly hdrs?: string;
+  readonly data?: string;
+  readonly time: string;
+}
+
+export class LedgerWriter {
+  readonly #broker: Broker;
+  readonly #stream: string;
+  readonly #inFlightMax: number;
+  readonly #onStored: (number: number) => void;
+  readonly #inbox: string;
+  readonly #stop: (() => void)[] = [];
+  readonly #aborter = new AbortController();
+  /** Records numbered `#stored` + 1 on, from index `#head` on. */
+  #window: LedgerRecord[] = [];
+  #head = 0;
+  #bytes = 0;
+  #stored = 0;
+  /** The stream's record `#stored`, where it is to be compared with ours when we come to it. */
+  #unproven: StoredMessage | undefined;
+  /** Tells answers to this sending from those to one before a recovery. */
+  #generation = 0;
+  #recovering = false;
+  #pause = PAUSE_MS_MIN;
+  #waiting: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #failure: FatalError | undefined;
+  #refused = 0;
+  #last = 0;
+
+  private constructor(broker: Broker, options: LedgerWriterOptions) {
+    this.#broker = broker;
+    this.#stream = options.stream;
+    this.#inFlightMax = options.inFlightMax;
+    this.#onStored = options.onStored ?? (() => {});
+    this.#inbox = broker.inbox();
+    this.#stop.push(broker.subscribe(`${this.#inbox}.*.*`, (message) => this.#answered(message)));
+    this.#stop.push(
+      broker.onConnection((connected) => {
+        if (connected && this.inFlight > 0) this.#recover("the connection was lost");
+      }),
+    );
+  }
+
+  /** Reads where the ledger ends. Throws what `Broker.api` throws. */
+  static async open(broker: Broker, options: LedgerWriterOptions): Promise<LedgerWriter> {
+    const writer = new LedgerWriter(broker, options);
+    try {
+      await writer.#learn(await writer.#readLast());
+    } catch (error) {
+      writer.close();
+      throw error;
+    }
+    return writer;
+  }
+
+  /** All records up to this number are in the stream. */
+  get stored(): number {
+    return this.#stored;
+  }
+
+  /** Number of the last record handed to `append`. */
+  get last(): number {
+    return this.#last;
+  }
+
+  get inFlight(): number {
+    return this.#window.length - this.#head;
+  }
+
+  /** Publishes that the broker refused, and recoveries for another reason. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /**
+   * Publishes records, in order, waiting whenever the window is full. What the ledger has already is not published.
+   * Resolves when all are handed over (not yet stored; see `flush`), or when the signal aborts. Throws FatalError:
+   * LEDGER_DIVERGED, LEDGER_REWOUND, or BROKER_UNSUITABLE for a record larger than the broker's `max_payload`.
+   */
+  async append(records: readonly LedgerRecord[], signal: AbortSignal): Promise<void> {
+    for (const record of records) {
+      while (this.#failure === undefined && !signal.aborted && this.#isFull()) await this.#progress(signal);
+      if (this.#failure) throw this.#failure;
+      if (signal.aborted) return;
+      this.#last = record.number;
+      if (record.number <= this.#stored) {
+        if (record.number === this.#stored) this.#prove(record);
+        continue;
+      }
+      this.#window.push(record);
+      this.#bytes += record.body.length;
+      if (!this.#recovering && this.#broker.connected) this.#send(record);
+      this.#watch();
+    }
+  }
+
+  /** Resolves when everything appended is stored, or the signal aborts. Throws like `append`. */
+  async flush(signal: AbortSignal): Promise<void> {
+    while (this.#failure === undefined && !signal.aborted && this.inFlight > 0) await this.#progress(signal);
+    if (this.#failure) throw this.#failure;
+  }
+
+  /**
+   * To be called at the end of the input: FatalError (LEDGER_DIVERGED) where the ledger has more records than the
+   * whole input gives.
+   */
+  checkReached(recordNumber: number): void {
+    if (recordNumber >= this.#stored) return;
+    throw new FatalError(
+      "LEDGER_DIVERGED",
+      `stream ${this.#stream} holds ${this.#stored} records, but the whole input gives only ${recordNumber}`,
+    );
+  }
+
+  close(): void {
+    this.#aborter.abort();
+    clearTimeout(this.#timer);
+    for (const stop of this.#stop) stop();
+    this.#wakeAll();
+  }
+
+  #isFull(): boolean {
+    return this.inFlight >= this.#inFlightMax || (this.#bytes > WINDOW_BYTES_MAX && this.inFlight > 0);
+  }
+
+  #send(record: LedgerRecord): void {
+    const headers = headersOf(record.headers);
+    headers.set(EXPECTED, String(record.number - 1));
+    if (record.body.length + 4_096 > this.#broker.payloadBytesMax) {
+      return this.#fail(
+        new FatalError("BROKER_UNSUITABLE", `record ${record.number} has ${record.body.length} bytes, the broker's max_payload is ${this.#broker.payloadBytesMax}`, {
+          remedy: "Raise max_payload in the broker's configuration (1 MiB is its default).",
+        }),
+      );
+    }
+    try {
+      this.#broker.publish(record.subject, record.body, `${this.#inbox}.${this.#generation}.${record.number}`, headers);
+    } catch (error) {
+      this.#recover(reasonOf(error));
+    }
+  }
+
+  /** An acknowledgement or a refusal. Its subject says of which sending, and of which record. */
+  #answered(message: BrokerMessage): void {
+    const [generation, number] = message.subject.slice(this.#inbox.length + 1).split(".").map(Number);
+    if (generation !== this.#generation || number === undefined) return;
+    const answer = message.string();
+    if (message.data.length === 0 || answer.includes('"error"')) {
+      this.#recover(message.data.length === 0 ? "no stream answers" : answer);
+      return;
+    }
+    if (number !== this.#stored + 1) return this.#recover(`the answer to record ${this.#stored + 1} is missing`);
+    this.#pause = PAUSE_MS_MIN;
+    this.#drop(number);
+  }
+
+  /** Records up to `number` are stored. */
+  #drop(number: number): void {
+    if (number <= this.#stored) return;
+    while (this.#head < this.#window.length && this.#stored < number) {
+      this.#bytes -= (this.#window[this.#head] as LedgerRecord).body.length;
+      this.#head++;
+      this.#stored++;
+    }
+    this.#stored = number;
+    if (this.#head === this.#window.length || this.#head >= 4_096) {
+      this.#window = this.#window.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#watch(true);
+    this.#onStored(number);
+    this.#wakeAll();
+  }
+
+  /** (Re)arms the timer that notices a missing acknowledgement. */
+  #watch(progressed = false): void {
+    if (progressed || this.inFlight === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+    if (this.inFlight === 0 || this.#timer !== undefined || this.#aborter.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#broker.connected) this.#recover("an acknowledgement is missing");
+      this.#watch();
+    }, ACK_MS_MAX);
+  }
+
+  /** Stops, reads where the stream ends, and goes on from there. Goes on trying as long as the broker is away. */
+  #recover(reason: string): void {
+    this.#refused++;
+    if (this.#recovering || this.#failure) return;
+    this.#recovering = true;
+    this.#generation++;
+    this.#resume(reason).catch((error: unknown) => {
+      this.#fail(error instanceof FatalError ? error : new FatalError("LEDGER_REWOUND", `stream ${this.#stream}: ${reasonOf(error)}`, { cause: error }));
+    });
+  }
+
+  async #resume(reason: string): Promise<void> {
+    const { signal } = this.#aborter;
+    for (;;) {
+      await sleep(this.#pause, signal);
+      this.#pause = Math.min(2 * this.#pause, PAUSE_MS_MAX);
+      if (signal.aborted) return;
+      if (!this.#broker.connected) continue;
+      try {
+        await this.#learn(await this.#readLast(this.#stored));
+        break;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof ApiError && error.errorCode === STREAM_NOT_FOUND) {
+          throw new FatalError("LEDGER_REWOUND", `stream ${this.#stream} is gone (after: ${reason})`, { cause: error });
+        }
+        if (!(error instanceof RetryableError || error instanceof ApiError)) throw error;
+      }
+    }
+    this.#recovering = false;
+    for (let i = this.#head; i < this.#window.length && !this.#recovering; i++) this.#send(this.#window[i] as LedgerRecord);
+    this.#watch(true);
+    this.#wakeAll();
+  }
+
+  /** The stream's last sequence. Asked again for some seconds where it is below `atLeast`; then LEDGER_REWOUND. */
+  async #readLast(atLeast = 0): Promise<number> {
+    const end = performance.now() + REWOUND_MS_MAX;
+    for (;;) {
+      const { state } = await this.#broker.api<{ state: StreamState }>(`STREAM.INFO.${this.#stream}`);
+      if (state.last_seq >= atLeast) return state.last_seq;
+      if (performance.now() > end || this.#aborter.signal.aborted) {
+        throw new FatalError("LEDGER_REWOUND", `stream ${this.#stream} ends at record ${state.last_seq}, but ${atLeast} was acknowledged`);
+      }
+      await sleep(PAUSE_MS_MAX / 4, this.#aborter.signal);
+    }
+  }
+
+  /** Takes in that the stream ends at `last`, and proves that record to be ours. */
+  async #learn(last: number): Promise<void> {
+    if (last === 0 || last === this.#stored) return;
+    const oldest = this.#window[this.#head];
+    if (oldest !== undefined) {
+      this.#unproven = await this.#readRecord(oldest.number);
+      this.#prove(oldest);
+    }
+    const stored = await this.#readRecord(last);
+    const ours = this.#window[this.#head + last - this.#stored - 1];
+    this.#drop(last);
+    // Aged out meanwhile: there is nothing to compare.
+    this.#unproven = stored;
+    if (ours) this.#prove(ours);
+  }
+
+  async #readRecord(number: number): Promise<StoredMessage | undefined> {
+    try {
+      return (await this.#broker.api<{ message: StoredMessage }>(`STREAM.MSG.GET.${this.#stream}`, { seq: number })).message;
+    } catch (error) {
+      if (error instanceof ApiError && error.errorCode === NO_MESSAGE_FOUND) return undefined;
+      throw error;
+    }
+  }
+
+  #prove(record: LedgerRecord): void {
+    const found = this.#unproven;
+    this.#unproven = undefined;
+    const difference = found === undefined || found.seq !== record.number ? undefined : differenceOf(found, record);
+    if (difference === undefined) return;
+    const stamp = new Date(stampOf((found as StoredMessage).time)).toISOString();
+    const error = new FatalError("LEDGER_DIVERGED", `record ${record.number} of stream ${this.#stream} (written ${stamp}) ${difference}`);
+    this.#fail(error);
+    throw error;
+  }
+
+  #fail(error: FatalError): void {
+    this.#failure ??= error;
+    clearTimeout(this.#timer);
+    this.#wakeAll();
+  }
+
+  #progress(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      signal.addEventListener("abort", end);
+      this.#waiting.push(end);
+    });
+  }
+
+  #wakeAll(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+/** What differs between the stream's record and ours, or undefined. */
+function differenceOf(found: StoredMessage, ours: LedgerRecord): string | undefined {
+  if (found.subject !== ours.subject) return `has subject ${found.subject}, the input gives ${ours.subject}`;
+  const body = Buffer.from(found.data ?? "", "base64");
+  if (!body.equals(ours.body)) {
+    return `differs from what the input gives: ${excerpt(body)} instead of ${excerpt(ours.body)}`;
+  }
+  const lines = Buffer.from(found.hdrs ?? "", "base64").toString("utf8").split("\r\n");
+  for (const name in ours.headers) {
+    if (!lines.includes(`${name}: ${ours.headers[name]}`)) return `has another ${name} than the input gives (${ours.headers[name]})`;
+  }
+  return undefined;
+}
+
+function excerpt(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.subarray(0, 200)).toString("utf8").replace(/\s+/g, " ");
+  return bytes.length > 200 ? `${text}…` : text;
+}
