@@ -1,0 +1,13 @@
+export { checkConfig } from "./check.js";
+export { compileEdge, compileModel, compileSettings } from "./compile.js";
+export { currencyDecimals, currencyExceptions } from "./currency.js";
+export { CHANNEL_DEFAULT, defaultConfig, OTHERS } from "./defaults.js";
+export { formatDuration, parseDuration } from "./duration.js";
+export { type EdgeSettings, HOST_DEFAULT, PORT_DEFAULT } from "./edge.js";
+export { canonicalJson, fnv1a64, versionOf } from "./hash.js";
+export { ConfigError, type ConfigIssue, type ConfigPath, formatIssue, formatPath, nearest } from "./issue.js";
+export { type Parsed, parseConfig, parseConfigObject } from "./parse.js";
+export { presets } from "./presets.js";
+export { readyModels } from "./ready.js";
+export { type Config, configSchema, type ModelConfig, type ReadyConfig, type SourceConfig } from "./schema.js";
+export { settingsFromJson, settingsToJson, settingsVersion } from "./wire.js";
