@@ -1,6 +1,8 @@
 // Channels by number and the currency of an event. The runtime writes the configured channels at start;
 // a channel first seen in an event takes the next number.
-import { CHANNELS, CHANNEL_BYTES } from "./layout";
+import { sameBytes } from "./bytes";
+import { CHANNELS, CHANNELS_MAX, CHANNEL_BYTES, TAKES } from "./layout";
+import { S } from "./status";
 
 /** A currency as 15 bits: three letters of five bits, A = 1; 0 is none. */
 export const NO_CURRENCY: u16 = 0;
@@ -16,4 +18,40 @@ export const CHANNEL_NAME: usize = 8;
 
 @inline export function channelAt(number: u32): Channel {
   return changetype<Channel>(CHANNELS + <usize>number * CHANNEL_BYTES);
+}
+
+/** The number that no channel has: its place holds the currency that all models share, if they do. */
+export const UNLISTED: u8 = 255;
+
+/** Number of the channel with this name, UNLISTED where none has it yet. */
+export function findChannel(name: usize, length: u32): u8 {
+  const channels = S.channels;
+  for (let number: u32 = 0; number < channels; number++) {
+    const channel = channelAt(number);
+    if (channel.length == length && sameBytes(changetype<usize>(channel) + CHANNEL_NAME, name, length))
+      return <u8>number;
+  }
+  return UNLISTED;
+}
+
+/** Numbers a channel that is not known. The caller has seen that there is room. */
+export function addChannel(name: usize, length: u32): u8 {
+  const number = S.channels++;
+  const channel = channelAt(number);
+  channel.currency = NO_CURRENCY;
+  channel.length = <u8>length;
+  memory.copy(changetype<usize>(channel) + CHANNEL_NAME, name, length);
+  // Models of all channels take it: the column of UNLISTED says which these are.
+  for (let model: u32 = 0; model < S.models; model++) {
+    const row = TAKES + <usize>(model * CHANNELS_MAX);
+    store<u8>(row + number, load<u8>(row + UNLISTED));
+  }
+  return <u8>number;
+}
+
+/** Currency of an event: its own, else its channel's, else the one that all models share, else each model's own. */
+export function resolveCurrency(channel: usize, length: u32, currency: u16): u16 {
+  if (currency != NO_CURRENCY) return currency;
+  const own = channelAt(findChannel(channel, length)).currency;
+  return own != NO_CURRENCY ? own : channelAt(UNLISTED).currency;
 }

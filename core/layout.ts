@@ -49,3 +49,65 @@ export const SCRATCH: usize = ITEMS + <usize>ITEMS_MAX * ITEM_BYTES;
 export const OUTPUT: usize = SCRATCH + <usize>ITEMS_MAX * SCRATCH_BYTES;
 export const INPUT: usize = OUTPUT + OUTPUT_BYTES;
 export const SIZED: usize = INPUT + INPUT_BYTES;
+
+// The sized regions. Written once by `plan`, before the first message.
+export let customerMax: u32 = 0;
+export let entryMax: u32 = 0;
+export let idBytesMax: u32 = 0;
+export let rowBytes: u32 = 0;
+export let customerBytes: u32 = 0;
+export let idSlotCount: u32 = 0;
+export let eventSlotCount: u32 = 0;
+export let idSlots: usize = 0;
+export let customers: usize = 0;
+export let ids: usize = 0;
+export let dueBits: usize = 0;
+export let dueBytes: u32 = 0;
+export let eventSlots: usize = 0;
+export let log: usize = 0;
+
+export const HEAD_BYTES: u32 = 40;
+/** Of a row without its windows. */
+export const ROW_BYTES: u32 = 52;
+export const WINDOW_BYTES: u32 = 12;
+export const ENTRY_BYTES: u32 = 48;
+
+/** Words of the bitmap's level `level` for `bits` customers; each level holds a bit for a word of the one below. */
+export function dueWords(bits: u32, level: u32): u32 {
+  let words = bits;
+  for (let i: u32 = 0; i <= level; i++) words = (words + 63) >> 6;
+  return words;
+}
+export const DUE_LEVELS: u32 = 4;
+
+/**
+ * Lays out the sized regions for `models` models with at most `windows` windows each.
+ * Slots are 1.5 for each key: linear probing stays short and the tables small. Returns the bytes in all.
+ */
+export function plan(customerCount: u32, entryCount: u32, idBytes: u32, models: u32, windows: u32): f64 {
+  customerMax = customerCount;
+  entryMax = entryCount;
+  idBytesMax = (idBytes + 7) & ~7;
+  rowBytes = ROW_BYTES + WINDOW_BYTES * windows;
+  customerBytes = HEAD_BYTES + rowBytes * models;
+  idSlotCount = customerCount + (customerCount >> 1) + 8;
+  eventSlotCount = entryCount + (entryCount >> 1) + 8;
+  dueBytes = 0;
+  for (let level: u32 = 0; level < DUE_LEVELS; level++) dueBytes += dueWords(customerCount + 1, level) * 8;
+  // In f64, so that capacities past 4 GiB are seen and not wrapped.
+  let end: f64 = <f64>SIZED;
+  idSlots = <usize>end;
+  end += <f64>idSlotCount * 8;
+  customers = <usize>end;
+  end += (<f64>customerCount + 1) * <f64>customerBytes + 8;
+  end = Math.floor(end / 8) * 8;
+  ids = <usize>end;
+  end += <f64>idBytesMax;
+  dueBits = <usize>end;
+  end += <f64>dueBytes;
+  eventSlots = <usize>end;
+  end += <f64>eventSlotCount * 8;
+  log = <usize>end;
+  end += (<f64>entryCount + 1) * ENTRY_BYTES;
+  return end;
+}

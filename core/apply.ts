@@ -1,0 +1,352 @@
+// What an event does to the log and to the rows of its customer, once it is judged. Every function here finds the
+// room seen for, and the judgement made; none can fail.
+import * as underWay from "./cause";
+import { addChannel } from "./channels";
+import { Customer, HAS_ROWS, Row, addCustomer, cursorOf, customerAt, notePast, rowAt } from "./customers";
+import { forgetOrder, nextChange } from "./fire";
+import { boundary } from "./forecast";
+import * as ITEM from "./item";
+import { Item } from "./item";
+import * as judged from "./judge";
+
+import {
+  CANCEL,
+  FINAL,
+  KIND,
+  LOOSE,
+  NO_VERSION,
+  ORDER,
+  REFUND,
+  REVERSED,
+  VOID,
+  amountAt,
+  countEntries,
+  enterEvent,
+  findEvent,
+  forgetEvent,
+  freeEntry,
+  kindAt,
+  link,
+  orderAt,
+  replaceEvent,
+  reversalAt,
+  Reversed,
+  reversedAt,
+  setContent,
+  takeEntry,
+  timeAt,
+  unlink,
+} from "./log";
+import { Model, leave, modelAt, windowAt } from "./models";
+import { BY_AMEND, BY_CANCEL, BY_ORDER, BY_REFUND } from "./output";
+import { forgetReversal, park, rejectParked, unpark } from "./parked";
+import { add, counts, enter, exit, recount, takes, takesEntry } from "./rows";
+import { capture, noteMoved, settle } from "./settle";
+import { S, SCENE, STALE, countEvent } from "./status";
+import { NEVER, arm } from "./timers";
+
+/**
+ * Before an order is applied: rejects one of the reversals that waited for it and speak of another currency.
+ * False where there is none (left). One step of output.
+ */
+export function rejectUnfit(item: Item): bool {
+  if (judged.action != judged.NEW_ORDER || judged.customer == 0) return false;
+  const waiting = findEvent(judged.hash, judged.customer);
+  if (waiting == 0) return false;
+  for (let reversal = reversedAt(waiting).first; reversal != 0; reversal = reversalAt(reversal).next) {
+    const currency = reversalAt(reversal).currency;
+    if (currency == 0 || currency == item.currency) continue;
+    rejectParked(reversal, ITEM.CONFLICT, S.clock);
+    return true;
+  }
+  return false;
+}
+
+/** Applies the event as it was judged. One step of output: at most one migration a model. */
+export function apply(item: Item): void {
+  const action = judged.action;
+  if (action == judged.IGNORE) return;
+  const channel = judged.channel == 255 ? addChannel(item.channel, item.channelLength) : judged.channel;
+  underWay.nameChannel(channel);
+  const number =
+    judged.customer != 0 ? judged.customer : addCustomer(judged.customerHash, item.customer, item.customerLength);
+  const customer = customerAt(number);
+  if (action == judged.NEW_ORDER) {
+    giveRows(customer);
+    newOrder(item, channel, number, customer);
+    return;
+  }
+  if (action != judged.PARK) giveRows(customer);
+  for (let m: u32 = 0; m < S.models; m++) capture(rowAt(customer, m), modelAt(m), m);
+  let cause: u8 = item.kind == ITEM.CANCEL ? BY_CANCEL : item.kind == ITEM.REFUND ? BY_REFUND : BY_ORDER;
+  if (judged.known != 0) {
+    cause = BY_AMEND;
+    if (action != judged.AMEND_ORDER) takeOut(customer, judged.known);
+  }
+  if (action == judged.AMEND_ORDER) amendOrder(item, customer);
+  else if (action == judged.LATE_ORDER) lateOrder(item, channel, customer);
+  else if (action == judged.NEW_LOOSE) newLoose(item, channel, number, customer);
+  else if (action == judged.ATTACH) attach(item, channel, customer);
+  else if (action == judged.PARK) parkReversal(item, channel, number, customer);
+  for (let m: u32 = 0; m < S.models; m++) settle(customer, m, S.clock, cause);
+  noteMoved(0, 0);
+  arm(number, nextChange(customer));
+}
+
+function giveRows(customer: Customer): void {
+  if ((customer.flags & HAS_ROWS) != 0) return;
+  customer.flags |= HAS_ROWS;
+  S.applied++;
+}
+
+function newOrder(item: Item, channel: u8, number: u32, customer: Customer): void {
+  const entry = takeEntry();
+  setContent(
+    entry,
+    item.isVoid != 0 ? ORDER | VOID : ORDER,
+    channel,
+    item.time,
+    item.amount,
+    item.currency,
+    item.version,
+  );
+  const order = orderAt(entry);
+  order.hash = judged.hash;
+  order.customer = number;
+  order.reversed = 0;
+  const waiting = findEvent(judged.hash, number);
+  if (waiting != 0) {
+    replaceEvent(waiting, entry);
+    meet(customer, entry, waiting);
+  } else {
+    enterEvent(entry);
+  }
+  const isNewest = link(customer, entry);
+  countEntries(customer, 1);
+  // Of an order that is new only its own boundaries can be earlier than what is armed already.
+  let next = customer.oldest == entry ? leave(item.time, S.horizon) : NEVER;
+  for (let m: u32 = 0; m < S.models; m++) {
+    const model = modelAt(m);
+    if (!takes(model, m, channel, item.currency)) continue;
+    const row = rowAt(customer, m);
+    capture(row, model, m);
+    add(row, model, entry, 1, S.clock);
+    enter(row, model, entry, isNewest, S.clock);
+    settle(customer, m, S.clock, BY_ORDER);
+    const change = changeBy(row, model, entry, item.time);
+    if (change < next) next = change;
+  }
+  arm(number, next);
+}
+
+/** The earliest change of a row that a new entry brings with it. */
+function changeBy(row: Row, model: Model, entry: u32, time: i64): i64 {
+  let next = row.newest == entry || row.first == entry ? boundary(row, model, row.bands) : NEVER;
+  const windows = model.windows;
+  for (let slot: u32 = 0; slot < windows; slot++) {
+    if (cursorOf(row, slot) != entry) continue;
+    const at = leave(time, windowAt(model, slot).length);
+    if (at < next) next = at;
+  }
+  return next;
+}
+
+/** Gives an order the reversals that waited for it. */
+function meet(customer: Customer, entry: u32, waiting: u32): void {
+  const order = orderAt(entry);
+  const reversed = reversedAt(waiting);
+  order.reversed = waiting;
+  reversed.order = entry;
+  let previous: u32 = 0;
+  for (let number = reversed.first; number != 0; ) {
+    const reversal = reversalAt(number);
+    const next = reversal.next;
+    unpark(customer, number);
+    const isCancel = (reversal.flags & KIND) == CANCEL;
+    if (isCancel && reversal.version != 0 && reversal.version < judged.highOf(order)) {
+      if (previous == 0) reversed.first = next;
+      else reversalAt(previous).next = next;
+      if (next == 0) reversed.last = previous;
+      forgetEvent(number);
+      freeEntry(number);
+      countEntries(customer, -1);
+      countEvent(ITEM.CANCEL, STALE);
+    } else {
+      bring(reversed, number);
+      previous = number;
+    }
+    number = next;
+  }
+}
+
+/** Adds what a reversal says to what its order's come to. */
+function bring(reversed: Reversed, number: u32): void {
+  const reversal = reversalAt(number);
+  if ((reversal.flags & KIND) == REFUND) reversed.refunded += amountAt(number);
+  else if (reversal.version == 0) reversed.flags |= FINAL;
+  else reversed.cancelVersion = max(reversed.cancelVersion, reversal.version);
+}
+
+function newReversed(customer: Customer, number: u32, hash: u64): u32 {
+  const entry = takeEntry();
+  const reversed = reversedAt(entry);
+  reversed.hash = hash;
+  reversed.refunded = 0;
+  reversed.pad0 = 0;
+  reversed.pad1 = 0;
+  reversed.pad2 = 0;
+  reversed.flags = REVERSED;
+  reversed.cancelVersion = NO_VERSION;
+  reversed.customer = number;
+  reversed.order = 0;
+  reversed.first = 0;
+  reversed.last = 0;
+  countEntries(customer, 1);
+  return entry;
+}
+
+function newReversal(item: Item, channel: u8, customer: Customer, list: u32): u32 {
+  const entry = takeEntry();
+  const kind = item.kind == ITEM.CANCEL ? CANCEL : REFUND;
+  // A cancel's amount is ignored.
+  setContent(entry, kind, channel, item.time, kind == CANCEL ? 0 : item.amount, item.currency, item.version);
+  const reversal = reversalAt(entry);
+  reversal.hash = judged.hash;
+  reversal.reversed = list;
+  reversal.next = 0;
+  reversal.parked = 0;
+  reversal.pad0 = 0;
+  const reversed = reversedAt(list);
+  if (reversed.last == 0) reversed.first = entry;
+  else reversalAt(reversed.last).next = entry;
+  reversed.last = entry;
+  enterEvent(entry);
+  countEntries(customer, 1);
+  return entry;
+}
+
+/** Takes what counts of a chain entry out of all rows, or puts it back. */
+function addToAll(customer: Customer, entry: u32, sign: i64): void {
+  for (let m: u32 = 0; m < S.models; m++)
+    if (takesEntry(modelAt(m), m, entry)) add(rowAt(customer, m), modelAt(m), entry, sign, S.clock);
+}
+
+function recountAll(customer: Customer, entry: u32): void {
+  for (let m: u32 = 0; m < S.models; m++)
+    if (takesEntry(modelAt(m), m, entry)) recount(rowAt(customer, m), modelAt(m), m, entry);
+}
+
+function attach(item: Item, channel: u8, customer: Customer): void {
+  const entry = judged.order;
+  const order = orderAt(entry);
+  addToAll(customer, entry, -1);
+  if (order.reversed == 0) {
+    order.reversed = newReversed(customer, order.customer, order.hash);
+    reversedAt(order.reversed).order = entry;
+  }
+  bring(reversedAt(order.reversed), newReversal(item, channel, customer, order.reversed));
+  addToAll(customer, entry, 1);
+  recountAll(customer, entry);
+}
+
+function parkReversal(item: Item, channel: u8, number: u32, customer: Customer): void {
+  let waiting = findEvent(judged.orderHash, number);
+  if (waiting == 0) {
+    waiting = newReversed(customer, number, judged.orderHash);
+    enterEvent(waiting);
+  }
+  const reversal = newReversal(item, channel, customer, waiting);
+  park(
+    customer,
+    reversal,
+    leave(S.clock, S.parkFor),
+    underWay.sequence,
+    underWay.index,
+    underWay.subject,
+    underWay.subjectLength,
+    item.start,
+    item.length,
+    SCENE,
+  );
+}
+
+/** Takes a known reversal out, as if it had never come. */
+function takeOut(customer: Customer, entry: u32): void {
+  if (kindAt(entry) == LOOSE) {
+    addToAll(customer, entry, -1);
+    dropFromChain(customer, entry);
+    forgetOrder(customer, entry);
+    return;
+  }
+  const reversal = reversalAt(entry);
+  const list = reversal.reversed;
+  const order = reversedAt(list).order;
+  if (order == 0) {
+    forgetReversal(customer, entry);
+    return;
+  }
+  addToAll(customer, order, -1);
+  forgetReversal(customer, entry);
+  const reversed = reversedAt(list);
+  reversed.refunded = 0;
+  reversed.cancelVersion = NO_VERSION;
+  reversed.flags = REVERSED;
+  for (let r = reversed.first; r != 0; r = reversalAt(r).next) bring(reversed, r);
+  addToAll(customer, order, 1);
+  recountAll(customer, order);
+}
+
+function dropFromChain(customer: Customer, entry: u32): void {
+  for (let m: u32 = 0; m < S.models; m++)
+    if (takesEntry(modelAt(m), m, entry)) exit(rowAt(customer, m), modelAt(m), m, entry);
+  unlink(customer, entry);
+}
+
+function enterChain(customer: Customer, entry: u32): void {
+  const isNewest = link(customer, entry);
+  for (let m: u32 = 0; m < S.models; m++)
+    if (takesEntry(modelAt(m), m, entry)) enter(rowAt(customer, m), modelAt(m), entry, isNewest, S.clock);
+}
+
+function newLoose(item: Item, channel: u8, number: u32, customer: Customer): void {
+  const entry = takeEntry();
+  setContent(entry, LOOSE, channel, item.time, item.amount, item.currency, item.version);
+  const order = orderAt(entry);
+  order.hash = judged.hash;
+  order.customer = number;
+  order.reversed = 0;
+  enterEvent(entry);
+  countEntries(customer, 1);
+  enterChain(customer, entry);
+  addToAll(customer, entry, 1);
+}
+
+function lateOrder(item: Item, channel: u8, customer: Customer): void {
+  if (item.isVoid != 0) return;
+  for (let m: u32 = 0; m < S.models; m++)
+    if (takes(modelAt(m), m, channel, item.currency)) notePast(rowAt(customer, m), item.time);
+}
+
+function amendOrder(item: Item, customer: Customer): void {
+  const entry = judged.known;
+  const order = orderAt(entry);
+  const flags: u8 = item.isVoid != 0 ? ORDER | VOID : ORDER;
+  const moves = item.time != timeAt(entry) || item.currency != order.currency;
+  noteMoved(entry, timeAt(entry));
+  addToAll(customer, entry, -1);
+  if (moves) dropFromChain(customer, entry);
+  setContent(entry, flags, order.channel, item.time, item.amount, item.currency, item.version);
+  if (!moves) {
+    addToAll(customer, entry, 1);
+    recountAll(customer, entry);
+  } else if (leave(item.time, S.horizon) > S.clock) {
+    enterChain(customer, entry);
+    addToAll(customer, entry, 1);
+  } else {
+    for (let m: u32 = 0; m < S.models; m++) {
+      const model = modelAt(m);
+      if (takesEntry(model, m, entry) && counts(model, entry)) notePast(rowAt(customer, m), item.time);
+    }
+    forgetOrder(customer, entry);
+  }
+}

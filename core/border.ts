@@ -1,0 +1,202 @@
+// Addresses, limits and counters for the runtime, which never types one a second time.
+import { Channel, UNLISTED, addChannel, channelAt } from "./channels";
+import { Customer, HAS_ROWS, customerAt, idAt, idLengthAt, rowAt } from "./customers";
+import {
+  CELLS,
+  CELLS_MAX,
+  CHANNELS_MAX,
+  COUNTS,
+  INPUT,
+  INPUT_BYTES,
+  MODELS,
+  MODELS_MAX,
+  MODEL_BYTES,
+  OUTPUT,
+  OUTPUT_BYTES,
+  SOURCES,
+  SOURCES_MAX,
+  SOURCE_BYTES,
+  STATUS,
+  TAKES,
+  plan,
+} from "./layout";
+import { modelAt } from "./models";
+import { BEFORE_AT, DEAD_BYTES_MAX, DEAD_TEXT_AT, Figures, MIGRATION_TEXT_AT, STEP_BYTES_MAX } from "./output";
+import { DEAD, EVENTS, S } from "./status";
+import { writeFigures } from "./settle";
+
+export {
+  BEFORE_AT,
+  CELLS,
+  CELLS_MAX,
+  CHANNELS_MAX,
+  COUNTS,
+  DEAD,
+  DEAD_BYTES_MAX,
+  DEAD_TEXT_AT,
+  EVENTS,
+  INPUT,
+  INPUT_BYTES,
+  MIGRATION_TEXT_AT,
+  MODELS,
+  MODELS_MAX,
+  MODEL_BYTES,
+  OUTPUT,
+  OUTPUT_BYTES,
+  SOURCES,
+  SOURCES_MAX,
+  SOURCE_BYTES,
+  STATUS,
+  STEP_BYTES_MAX,
+  TAKES,
+  plan,
+};
+
+/** Settings, once, behind `plan` and before the first message. Durations in ms. */
+export function configure(
+  key0: u64,
+  key1: u64,
+  models: u32,
+  clockKind: u32,
+  horizon: f64,
+  parkFor: f64,
+  tolerance: f64,
+  parkedMax: u32,
+  entriesPerCustomerMax: u32,
+  partitions: u32,
+  partition: u32,
+): void {
+  S.key0 = key0;
+  S.key1 = key1;
+  S.models = models;
+  S.clockKind = <u8>clockKind;
+  S.horizon = <i64>horizon;
+  S.parkFor = <i64>parkFor;
+  S.tolerance = <i64>tolerance;
+  S.parkedMax = parkedMax;
+  S.entriesPerCustomerMax = entriesPerCustomerMax;
+  S.partitions = partitions;
+  S.partition = partition;
+}
+
+/** Names the next channel; its name lies at INPUT. Called once a configured channel, behind `configure`. */
+export function nameChannel(length: u32, currency: u32): void {
+  channelAt(addChannel(INPUT, length)).currency = <u16>currency;
+}
+
+/** The currency that all models share, 0 for none. */
+export function shareCurrency(currency: u32): void {
+  channelAt(UNLISTED).currency = <u16>currency;
+}
+
+export function channelCount(): u32 {
+  return S.channels;
+}
+
+/** Address of a channel's name; its length is the byte 6 before. */
+export function channelName(number: u32): usize {
+  return changetype<usize>(channelAt(number)) + 8;
+}
+
+export function channelNameLength(number: u32): u32 {
+  return channelAt(number).length;
+}
+
+/** From now on migrations go outward. */
+export function goLive(): void {
+  S.live = 1;
+}
+
+export function isLive(): u32 {
+  return S.live;
+}
+
+export function recordCount(): f64 {
+  return <f64>S.records;
+}
+
+export function customerCount(): u32 {
+  return S.customers;
+}
+
+/** Customers that have rows. */
+export function appliedCount(): u32 {
+  return S.applied;
+}
+
+export function entryCount(): u32 {
+  return S.entries;
+}
+
+export function idByteCount(): u32 {
+  return S.idUnits << 3;
+}
+
+export function parkedCount(): u32 {
+  return S.parked;
+}
+
+export function timerCount(): u32 {
+  return S.timers;
+}
+
+export function messageCount(): f64 {
+  return <f64>S.messages;
+}
+
+export function tickCount(): f64 {
+  return <f64>S.ticks;
+}
+
+export function firedCount(): f64 {
+  return <f64>S.fired;
+}
+
+export function spuriousCount(): f64 {
+  return <f64>S.spurious;
+}
+
+export function chainSteps(): f64 {
+  return <f64>S.chainSteps;
+}
+
+export function chainLongest(): u32 {
+  return S.chainLongest;
+}
+
+/**
+ * Writes rows of customers from number `from` on, one behind the other at OUTPUT: number u32, model u8, segment u8,
+ * id length u16, id address u32, pad u32, bands u64, Figures. Up to a full output. Returns the number to go on with, 0 at the end; the
+ * bytes written are in `rowBytesWritten`.
+ */
+export const ROW_RECORD_BYTES: u32 = 24 + 48;
+let written: u32 = 0;
+
+export function rowBytesWritten(): u32 {
+  return written;
+}
+
+export function writeRows(from: u32): u32 {
+  written = 0;
+  for (let number = from; number <= S.customers; number++) {
+    const customer = customerAt(number);
+    if ((customer.flags & HAS_ROWS) == 0) continue;
+    if (written + S.models * ROW_RECORD_BYTES > OUTPUT_BYTES) return number;
+    for (let m: u32 = 0; m < S.models; m++) writeRow(number, customer, m);
+  }
+  return 0;
+}
+
+function writeRow(number: u32, customer: Customer, m: u32): void {
+  const row = rowAt(customer, m);
+  const at = OUTPUT + written;
+  store<u32>(at, number);
+  store<u8>(at, <u8>m, 4);
+  store<u8>(at, row.segment, 5);
+  store<u16>(at, <u16>idLengthAt(customer), 6);
+  store<u32>(at, <u32>idAt(customer), 8);
+  store<u32>(at, 0, 12);
+  store<u64>(at, row.bands, 16);
+  writeFigures(changetype<Figures>(at + 24), row, modelAt(m));
+  written += ROW_RECORD_BYTES;
+}

@@ -1,0 +1,289 @@
+// What is to become of an event, found before anything is written: an event applies whole or not at all. Everything
+// is judged as of `now`, the clock to which the event will bring the partition: what leaves up to then is gone.
+import { UNLISTED, findChannel } from "./channels";
+import { customerAt, findCustomer, hashOfId, idUnitsOf, rowAt } from "./customers";
+import * as ITEM from "./item";
+import { Item } from "./item";
+import { CHANNELS_MAX, customerMax, idBytesMax } from "./layout";
+import {
+  LOOSE,
+  ORDER,
+  Order,
+  REVERSED,
+  VOID,
+  amountAt,
+  entriesFree,
+  findEvent,
+  hashOfEvent,
+  kindAt,
+  orderAt,
+  reversalAt,
+  reversedAt,
+  timeAt,
+} from "./log";
+import { leave, modelAt } from "./models";
+import { chunksFor, expiryOf, hasPlace, ownExpired } from "./parked";
+import { adds, takes, worth } from "./rows";
+import {
+  AMENDED,
+  ANONYMOUS,
+  APPLIED,
+  CLOCK_BROKER,
+  CLOCK_EVENT,
+  DUPLICATE,
+  LATE,
+  PARKED,
+  REJECTED,
+  S,
+  SKIPPED,
+  STALE,
+  TESTED,
+} from "./status";
+
+/** What is done with an event. */
+export const IGNORE: u8 = 0;
+export const NEW_ORDER: u8 = 1;
+export const LATE_ORDER: u8 = 2;
+export const AMEND_ORDER: u8 = 3;
+export const NEW_LOOSE: u8 = 4; // a refund without order
+export const LATE_LOOSE: u8 = 5;
+export const ATTACH: u8 = 6; // a reversal to its order
+export const PARK: u8 = 7;
+
+/** No reason: the event is not dead-lettered. */
+export const NO_REASON: u8 = 255;
+/** Largest sum that is exact on the other side of the border. */
+const SUM_MAX: i64 = 1 << 53;
+
+// The judgement.
+export let action: u8 = IGNORE;
+export let outcome: u32 = 0;
+export let reason: u8 = NO_REASON;
+/** The customer's number, 0 where it has none yet; its id's hash. */
+export let customer: u32 = 0;
+export let customerHash: u64 = 0;
+export let channel: u8 = UNLISTED;
+/** Hash of the event's identity, and its entry where it is known. */
+export let hash: u64 = 0;
+export let known: u32 = 0;
+/** Of a reversal: hash of its order's identity, and the order's entry where it is known. */
+export let orderHash: u64 = 0;
+export let order: u32 = 0;
+
+function reject(why: u8): void {
+  action = IGNORE;
+  outcome = REJECTED;
+  reason = why;
+}
+
+function ignore(as: u32): void {
+  action = IGNORE;
+  outcome = as;
+}
+
+function act(what: u8, as: u32): void {
+  action = what;
+  outcome = as;
+}
+
+/** Is there room for whatever this event may bring? A full partition takes no more. */
+export function hasCapacity(item: Item, subjectLength: u32): bool {
+  const entries: u32 = item.kind == ITEM.ORDER ? 2 : 4 + chunksFor(item.length, subjectLength);
+  return (
+    entriesFree() >= entries &&
+    S.customers < customerMax &&
+    (S.idUnits + idUnitsOf(item.customerLength)) << 3 <= idBytesMax
+  );
+}
+
+/** The clock once this event is applied. */
+@inline export function clockWith(item: Item): i64 {
+  return S.clockKind == CLOCK_EVENT && item.time > S.clock ? item.time : S.clock;
+}
+
+/** Judges an event as of `now`. */
+export function judge(item: Item, now: i64): void {
+  reason = NO_REASON;
+  customer = 0;
+  known = 0;
+  order = 0;
+  channel = UNLISTED;
+  const verdict = item.verdict;
+  if (verdict != ITEM.FINE) {
+    if (verdict == ITEM.TEST) ignore(TESTED);
+    else if (verdict == ITEM.SKIPPED) ignore(SKIPPED);
+    else if (verdict == ITEM.ANONYMOUS) ignore(ANONYMOUS);
+    else reject(verdict - 1);
+    return;
+  }
+  if (S.partitions != 0 && partitionOf(item.customer, item.customerLength) != S.partition)
+    return reject(ITEM.FOREIGN_PARTITION);
+  if (S.clockKind == CLOCK_BROKER && item.time > now + S.tolerance) return reject(ITEM.TOO_FAR_AHEAD);
+  channel = findChannel(item.channel, item.channelLength);
+  if (!anyTakes(item)) return reject(ITEM.NO_MODEL);
+  if (channel == UNLISTED && S.channels == CHANNELS_MAX - 1) return reject(ITEM.OVER_LIMIT);
+  customerHash = hashOfId(item.customer, item.customerLength);
+  customer = findCustomer(customerHash, item.customer, item.customerLength);
+  // A channel that is not numbered yet has no entries: its numbered-to-be tells no identity apart from others'.
+  hash = hashOfEvent(customerHash, numberToBe(), item.kind, item.id, item.idLength);
+  if (customer != 0) known = findEvent(hash, customer);
+  if (item.kind == ITEM.ORDER) judgeOrder(item, now);
+  else judgeReversal(item, now);
+}
+
+/** The channel's number, or the one that it will get. */
+@inline export function numberToBe(): u32 {
+  return channel == UNLISTED ? S.channels : channel;
+}
+
+/** FNV-1a (32 bits) of the customer as a subject token, modulo the partitions: as the broker's own mapping has it. */
+function partitionOf(bytes: usize, length: u32): u32 {
+  let h: u32 = 0x811c9dc5;
+  for (let i: u32 = 0; i < length; i++) {
+    const c: u32 = load<u8>(bytes + i);
+    if ((c | 32) - 97 < 26 || c - 48 < 10 || c == 45 || c == 95) {
+      h = (h ^ c) * 0x01000193;
+    } else {
+      h = (h ^ 61) * 0x01000193; // "="
+      h = (h ^ hexDigit(c >> 4)) * 0x01000193;
+      h = (h ^ hexDigit(c & 15)) * 0x01000193;
+    }
+  }
+  return h % S.partitions;
+}
+
+@inline function hexDigit(value: u32): u32 {
+  return value < 10 ? 48 + value : 55 + value;
+}
+
+function anyTakes(item: Item): bool {
+  // A reversal of an order has its order's currency where it names none.
+  for (let m: u32 = 0; m < S.models; m++) if (takes(modelAt(m), m, channel, item.currency)) return true;
+  return false;
+}
+
+@inline function hasLeft(entry: u32, now: i64): bool {
+  return leave(timeAt(entry), S.horizon) <= now;
+}
+
+/** Would `more` of this customer's entries be too many once those that leave up to `now` have left? */
+function isTooLong(now: i64, more: u32): bool {
+  if (customer == 0) return false;
+  const owner = customerAt(customer);
+  let entries = owner.entries + more;
+  if (entries <= S.entriesPerCustomerMax) return false;
+  for (let e = owner.oldest; e != 0 && hasLeft(e, now); e = orderAt(e).next) entries--;
+  return entries > S.entriesPerCustomerMax;
+}
+
+/** Would `by` more take a sum ever of the customer past what is exact? */
+function overflows(item: Item, by: i64, instead: u32): bool {
+  if (customer == 0) return false;
+  for (let m: u32 = 0; m < S.models; m++) {
+    const model = modelAt(m);
+    if (!takes(model, m, channel, item.currency) || !adds(model, item.currency)) continue;
+    let sum = rowAt(customerAt(customer), m).spendEver + by;
+    if (instead != 0 && adds(model, orderAt(instead).currency)) sum -= worth(model, instead);
+    if (sum > SUM_MAX || sum < -SUM_MAX) return true;
+  }
+  return false;
+}
+
+function judgeOrder(item: Item, now: i64): void {
+  if (known != 0 && (kindAt(known) == REVERSED || hasLeft(known, now))) known = 0;
+  if (known == 0) {
+    if (leave(item.time, S.horizon) <= now) return act(LATE_ORDER, LATE);
+    if (isTooLong(now, 2)) return reject(ITEM.OVER_LIMIT);
+    if (overflows(item, item.amount, 0)) return reject(ITEM.OVERFLOW);
+    return act(NEW_ORDER, APPLIED);
+  }
+  const entry = orderAt(known);
+  if (item.version < highOf(entry)) return ignore(STALE);
+  if (item.version == entry.version) {
+    const same =
+      item.time == timeAt(known) &&
+      item.amount == amountAt(known) &&
+      item.currency == entry.currency &&
+      (item.isVoid != 0) == ((entry.flags & VOID) != 0);
+    if (same) return ignore(DUPLICATE);
+    if (item.version == 0) return reject(ITEM.CONFLICT);
+  }
+  if (overflows(item, item.amount, known)) return reject(ITEM.OVERFLOW);
+  act(AMEND_ORDER, AMENDED);
+}
+
+/** Highest version of an order and of its cancels that have one. */
+export function highOf(entry: Order): i64 {
+  if (entry.reversed == 0) return entry.version;
+  return max(entry.version, reversedAt(entry.reversed).cancelVersion);
+}
+
+function judgeReversal(item: Item, now: i64): void {
+  if (item.order != 0) {
+    orderHash = hashOfEvent(customerHash, numberToBe(), ITEM.ORDER, item.order, item.orderLength);
+    if (customer != 0) order = findEvent(orderHash, customer);
+    if (order != 0 && (kindAt(order) != ORDER || hasLeft(order, now))) order = 0;
+  }
+  if (known != 0 && isGone(known, now)) known = 0;
+  if (known != 0 && !isNews(item)) return;
+  if (item.order == 0) return judgeLoose(item, now);
+  if (order == 0) {
+    const leaving = S.parked < S.parkedMax || customer == 0 ? 0 : ownExpired(customerAt(customer), now);
+    if (!hasPlace(chunksFor(item.length, 0), leaving)) return reject(ITEM.PARKED_FULL);
+    if (isTooLong(now, 3)) return reject(ITEM.OVER_LIMIT);
+    return act(PARK, known != 0 ? AMENDED : PARKED);
+  }
+  const target = orderAt(order);
+  if (item.currency != 0 && item.currency != target.currency) return reject(ITEM.CONFLICT);
+  if (item.kind == ITEM.CANCEL && item.version != 0 && item.version < highOf(target)) return ignore(STALE);
+  if (isTooLong(now, 2)) return reject(ITEM.OVER_LIMIT);
+  act(ATTACH, known != 0 ? AMENDED : APPLIED);
+}
+
+function judgeLoose(item: Item, now: i64): void {
+  if (leave(item.time, S.horizon) <= now) return act(LATE_LOOSE, known != 0 ? AMENDED : APPLIED);
+  if (isTooLong(now, 1)) return reject(ITEM.OVER_LIMIT);
+  if (overflows(item, -item.amount, known != 0 && kindAt(known) == LOOSE ? known : 0)) return reject(ITEM.OVERFLOW);
+  act(NEW_LOOSE, known != 0 ? AMENDED : APPLIED);
+}
+
+/** Is a known reversal gone at `now`: its waiting over, or its order (or itself, without one) past the horizon? */
+function isGone(entry: u32, now: i64): bool {
+  if (kindAt(entry) == LOOSE) return hasLeft(entry, now);
+  const reversal = reversalAt(entry);
+  if (reversal.parked != 0) return expiryOf(reversal.parked) <= now;
+  return hasLeft(reversedAt(reversal.reversed).order, now);
+}
+
+/** Does this reversal say something that the known one does not? Else it is ignored or rejected here. */
+function isNews(item: Item): bool {
+  const version = reversalAt(known).version;
+  const metOrder = kindAt(known) == LOOSE ? 0 : reversedAt(reversalAt(known).reversed).order;
+  if (item.kind == ITEM.CANCEL && item.version != 0 && metOrder != 0 && item.version < highOf(orderAt(metOrder))) {
+    ignore(STALE);
+    return false;
+  }
+  if (item.version > version) return true;
+  if (item.version < version) {
+    ignore(STALE);
+    return false;
+  }
+  if (isSameReversal(item, metOrder)) {
+    ignore(DUPLICATE);
+    return false;
+  }
+  if (item.version != 0) return true;
+  reject(ITEM.CONFLICT);
+  return false;
+}
+
+function isSameReversal(item: Item, metOrder: u32): bool {
+  if (item.time != timeAt(known)) return false;
+  if (item.kind != ITEM.CANCEL && item.amount != amountAt(known)) return false;
+  const currency = reversalAt(known).currency;
+  if (kindAt(known) == LOOSE) return item.order == 0 && item.currency == currency;
+  if (item.order == 0 || reversedAt(reversalAt(known).reversed).hash != orderHash) return false;
+  // Without a currency it has its order's, which is not known while it waits.
+  if (metOrder != 0) return item.currency == 0 || item.currency == orderAt(metOrder).currency;
+  return item.currency == 0 || currency == 0 || item.currency == currency;
+}

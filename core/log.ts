@@ -1,0 +1,257 @@
+// The order log: entries of 48 bytes with a free list. Everything that is kept of an event, and what hangs on it,
+// is an entry, told apart by the kind in its flags (byte 23):
+//
+//   order      an order, or a refund without order: in its customer's chain in event-time order
+//   reversal   a refund or cancel of an order: in the list of its Reversed
+//   reversed   what an order's reversals come to; one without order waits for it under the order's identity
+//   parked     until when a reversal waits, and the bytes to dead-letter then
+//   chunk      44 of those bytes
+import { ENTRY_BYTES, entryMax, eventSlotCount, eventSlots, log } from "./layout";
+import { Customer, customerAt } from "./customers";
+import { sipHash } from "./hash";
+import { homeOf, insertSlot, nextSlot, removeSlot, setSlot, slotNumber, slotOf, slotTag, tagOf } from "./lookup";
+import { S } from "./status";
+
+export const KIND: u8 = 7; // of the flags
+export const ORDER: u8 = 1;
+export const LOOSE: u8 = 2; // a refund without order
+export const REFUND: u8 = 3;
+export const CANCEL: u8 = 4;
+export const REVERSED: u8 = 5;
+export const VOID: u8 = 8; // an order whose status says that it does not count
+
+export const FINAL: u8 = 16; // a Reversed that a cancel without version met
+export const NO_VERSION: i64 = -1;
+
+@unmanaged export class Order {
+  hash: u64; // of its identity
+  timeLow: u32; // 48 bits
+  timeHigh: u16;
+  currency: u16;
+  amountLow: u32; // 48 bits
+  amountHigh: u16;
+  channel: u8;
+  flags: u8;
+  version: i64;
+  customer: u32;
+  next: u32; // newer
+  previous: u32; // older
+  reversed: u32; // its Reversed, 0 for none
+}
+
+@unmanaged export class Reversal {
+  hash: u64;
+  timeLow: u32;
+  timeHigh: u16;
+  currency: u16; // as it came: 0 for its order's
+  amountLow: u32;
+  amountHigh: u16;
+  channel: u8;
+  flags: u8;
+  version: i64;
+  reversed: u32; // its Reversed
+  next: u32; // that arrived later
+  parked: u32; // its Parked, 0 when it has met its order
+  pad0: u32;
+}
+
+@unmanaged export class Reversed {
+  hash: u64; // of the order's identity
+  refunded: i64; // by the refunds that met their order
+  pad0: u32;
+  pad1: u16;
+  pad2: u8;
+  flags: u8;
+  cancelVersion: i64; // highest of the cancels that met their order, NO_VERSION for none
+  customer: u32;
+  order: u32; // 0: still waited for
+  first: u32; // in order of arrival
+  last: u32;
+}
+
+@unmanaged export class Parked {
+  expiry: i64;
+  sequence: f64; // of the message it came with
+  index: u32; // in that message
+  pad0: u32;
+  fifoNext: u32; // in order of arrival in the partition
+  fifoPrevious: u32;
+  ownNext: u32; // and of its customer
+  ownPrevious: u32; // of the first: the last
+  bytes: u32; // first chunk
+  reversal: u32;
+}
+if (offsetof<Order>() != ENTRY_BYTES) ERROR("Order must stay 48 bytes");
+if (offsetof<Reversal>() != ENTRY_BYTES) ERROR("Reversal must stay 48 bytes");
+if (offsetof<Reversed>() != ENTRY_BYTES) ERROR("Reversed must stay 48 bytes");
+if (offsetof<Parked>() != ENTRY_BYTES) ERROR("Parked must stay 48 bytes");
+if (offsetof<Order>("flags") != 23 || offsetof<Reversal>("flags") != 23 || offsetof<Reversed>("flags") != 23)
+  ERROR("flags must stay byte 23 of every entry that has an identity");
+
+@inline export function entryAddress(number: u32): usize {
+  return log + <usize>number * ENTRY_BYTES;
+}
+
+@inline export function orderAt(number: u32): Order {
+  return changetype<Order>(entryAddress(number));
+}
+
+@inline export function reversalAt(number: u32): Reversal {
+  return changetype<Reversal>(entryAddress(number));
+}
+
+@inline export function reversedAt(number: u32): Reversed {
+  return changetype<Reversed>(entryAddress(number));
+}
+
+@inline export function parkedAt(number: u32): Parked {
+  return changetype<Parked>(entryAddress(number));
+}
+
+@inline export function kindAt(number: u32): u8 {
+  return orderAt(number).flags & KIND;
+}
+
+/** Event time of an order or reversal. */
+@inline export function timeAt(number: u32): i64 {
+  return <i64>(load<u64>(entryAddress(number), 8) & 0xffff_ffff_ffff);
+}
+
+@inline export function amountAt(number: u32): i64 {
+  return <i64>(load<u64>(entryAddress(number), 16) & 0xffff_ffff_ffff);
+}
+
+/** Writes what an order and a reversal have in common. */
+export function setContent(number: u32, kind: u8, channel: u8, time: i64, amount: i64, currency: u16, version: i64): void {
+  const order = orderAt(number);
+  order.timeLow = <u32>time;
+  order.timeHigh = <u16>(time >> 32);
+  order.currency = currency;
+  order.amountLow = <u32>amount;
+  order.amountHigh = <u16>(amount >> 32);
+  order.channel = channel;
+  order.flags = kind;
+  order.version = version;
+}
+
+@inline export function entriesFree(): u32 {
+  return entryMax - S.entries;
+}
+
+/** Takes an entry. The caller has seen that there is one. */
+export function takeEntry(): u32 {
+  S.entries++;
+  const free = S.entryFree;
+  if (free == 0) {
+    assert(S.entryTop < entryMax, "room was seen before the event");
+    return ++S.entryTop;
+  }
+  S.entryFree = load<u32>(entryAddress(free));
+  return free;
+}
+
+export function freeEntry(number: u32): void {
+  S.entries--;
+  // Cleared, so that the bytes of a partition depend on its input alone.
+  memory.fill(entryAddress(number), 0, ENTRY_BYTES);
+  store<u32>(entryAddress(number), S.entryFree);
+  S.entryFree = number;
+}
+
+/** Hash of an event's identity: customer, channel, kind and id. */
+export function hashOfEvent(customerHash: u64, channel: u32, kind: u32, id: usize, length: u32): u64 {
+  return sipHash(S.key0, S.key1, customerHash ^ ((<u64>channel << 8) | (<u64>kind + 1)), id, length);
+}
+
+/** Entry with this identity of this customer, 0 for none. */
+export function findEvent(hash: u64, customer: u32): u32 {
+  const tag = tagOf(hash);
+  let slot = homeOf(tag, eventSlotCount);
+  while (true) {
+    const number = slotNumber(eventSlots, slot);
+    if (number == 0) return 0;
+    if (slotTag(eventSlots, slot) == tag && orderAt(number).hash == hash && ownerOf(number) == customer) return number;
+    slot = nextSlot(slot, eventSlotCount);
+  }
+}
+
+/** Customer of an entry that has an identity. */
+export function ownerOf(number: u32): u32 {
+  const kind = kindAt(number);
+  if (kind == REFUND || kind == CANCEL) return reversedAt(reversalAt(number).reversed).customer;
+  return orderAt(number).customer;
+}
+if (offsetof<Order>("customer") != offsetof<Reversed>("customer")) ERROR("ownerOf reads both as one");
+
+export function enterEvent(number: u32): void {
+  insertSlot(eventSlots, eventSlotCount, orderAt(number).hash, number);
+}
+
+export function forgetEvent(number: u32): void {
+  removeSlot(eventSlots, eventSlotCount, orderAt(number).hash, number);
+}
+
+/** Lets an order take the place in the index of the Reversed that waited for it. */
+export function replaceEvent(waiting: u32, order: u32): void {
+  const hash = orderAt(order).hash;
+  setSlot(eventSlots, slotOf(eventSlots, eventSlotCount, hash, waiting), tagOf(hash), order);
+}
+
+@inline function noteStep(): void {
+  S.chainSteps++;
+}
+
+/**
+ * Puts an order into its customer's chain, behind those of the same time. Most belong at the end; the place of
+ * another is looked for from both ends at once. Returns whether it is the newest now.
+ */
+export function link(customer: Customer, number: u32): bool {
+  const order = orderAt(number);
+  const time = timeAt(number);
+  let older = customer.newest;
+  let newer: u32 = 0;
+  if (older != 0 && timeAt(older) > time) {
+    newer = customer.oldest;
+    while (true) {
+      noteStep();
+      if (timeAt(newer) > time) {
+        older = orderAt(newer).previous;
+        break;
+      }
+      newer = orderAt(newer).next;
+      older = orderAt(older).previous;
+      if (timeAt(older) <= time) {
+        newer = orderAt(older).next;
+        break;
+      }
+    }
+  }
+  order.previous = older;
+  order.next = newer;
+  if (older == 0) customer.oldest = number;
+  else orderAt(older).next = number;
+  if (newer == 0) customer.newest = number;
+  else orderAt(newer).previous = number;
+  return newer == 0;
+}
+
+export function unlink(customer: Customer, number: u32): void {
+  const order = orderAt(number);
+  if (order.previous == 0) customer.oldest = order.next;
+  else orderAt(order.previous).next = order.next;
+  if (order.next == 0) customer.newest = order.previous;
+  else orderAt(order.next).previous = order.previous;
+  order.next = 0;
+  order.previous = 0;
+}
+
+/** Notes that a customer has `by` entries more. */
+export function countEntries(customer: Customer, by: i32): void {
+  customer.entries += by;
+  if (customer.entries > S.chainLongest) S.chainLongest = customer.entries;
+}
+
+/** Customer number → its record, for entries. */
+@inline export function customerOf(number: u32): Customer {
+  return customerAt(ownerOf(number));
+}

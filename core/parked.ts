@@ -1,0 +1,257 @@
+// Reversals that wait for their order. They expire in order of arrival, each at its own instant, and are
+// dead-lettered then with the bytes that they came with.
+import { Customer, customerAt, idAt, idLengthAt } from "./customers";
+import {
+  Parked,
+  Reversed,
+  countEntries,
+  entryAddress,
+  forgetEvent,
+  freeEntry,
+  parkedAt,
+  reversalAt,
+  reversedAt,
+  takeEntry,
+} from "./log";
+import { DEAD_BYTES_MAX, beginDead, deadBytesAt, endDead } from "./output";
+import { S, countDead } from "./status";
+import { NEVER } from "./timers";
+
+// A chunk: next u32, then bytes. Those of a parked item: full length u32, kept length u32, subject length u32,
+// subject, item.
+const CHUNK_DATA: u32 = 44;
+const TEXT_HEAD: u32 = 12;
+
+/** Chunks that each parked reversal may have on average; the space for all of them is shared. */
+const CHUNKS_EACH: u64 = 8;
+/** Of the largest item: one of that size finds a place however few may be parked. */
+const CHUNKS_MOST: u64 = <u64>((TEXT_HEAD + 0x10000 + 0x10000) / CHUNK_DATA + 1);
+
+/** Chunks for an item of `length` bytes that came on a subject of `subjectLength`. */
+export function chunksFor(length: u32, subjectLength: u32): u32 {
+  const kept = min(length, DEAD_BYTES_MAX);
+  return (TEXT_HEAD + subjectLength + kept + CHUNK_DATA - 1) / CHUNK_DATA;
+}
+
+/** Is there a place for one more with so many chunks, once `leaving` have left? */
+export function hasPlace(chunks: u32, leaving: u32): bool {
+  return S.parked - leaving < S.parkedMax && <u64>(S.parkedChunks + chunks) <= <u64>S.parkedMax * CHUNKS_EACH + CHUNKS_MOST;
+}
+
+/** Own reversals whose waiting is over at `now`: the oldest come first, so the count is a prefix. */
+export function ownExpired(customer: Customer, now: i64): u32 {
+  let count: u32 = 0;
+  for (let p = customer.parked; p != 0 && parkedAt(p).expiry <= now; p = parkedAt(p).ownNext) count++;
+  return count;
+}
+
+/** When the first of this customer's reversals expires, NEVER for none. */
+@inline export function ownExpiry(customer: Customer): i64 {
+  return customer.parked == 0 ? NEVER : parkedAt(customer.parked).expiry;
+}
+
+/** When the first of the partition's expires, NEVER for none. */
+@inline export function nextExpiry(): i64 {
+  return S.parkedFirst == 0 ? NEVER : parkedAt(S.parkedFirst).expiry;
+}
+
+@inline export function expiryOf(parked: u32): i64 {
+  return parkedAt(parked).expiry;
+}
+
+/** The reversal of this customer that expires first. */
+@inline export function ownParked(customer: Customer): u32 {
+  return parkedAt(customer.parked).reversal;
+}
+
+/** The reversal of the partition that expires first. */
+@inline export function firstParked(): u32 {
+  return parkedAt(S.parkedFirst).reversal;
+}
+
+// Writing and reading a chain of chunks byte run by byte run.
+let chunk: u32 = 0;
+let offset: u32 = 0;
+
+function write(bytes: usize, length: u32): void {
+  while (length > 0) {
+    if (offset == CHUNK_DATA) {
+      const next = takeEntry();
+      S.parkedChunks++;
+      store<u32>(entryAddress(next), 0);
+      store<u32>(entryAddress(chunk), next);
+      chunk = next;
+      offset = 0;
+    }
+    const part = min(length, CHUNK_DATA - offset);
+    memory.copy(entryAddress(chunk) + 4 + offset, bytes, part);
+    bytes += part;
+    length -= part;
+    offset += part;
+  }
+}
+
+function read(bytes: usize, length: u32): void {
+  while (length > 0) {
+    if (offset == CHUNK_DATA) {
+      chunk = load<u32>(entryAddress(chunk));
+      offset = 0;
+    }
+    const part = min(length, CHUNK_DATA - offset);
+    memory.copy(bytes, entryAddress(chunk) + 4 + offset, part);
+    bytes += part;
+    length -= part;
+    offset += part;
+  }
+}
+
+/** Lets a reversal wait until `expiry`. `scratch` holds 12 bytes to write from. */
+export function park(
+  customer: Customer,
+  reversal: u32,
+  expiry: i64,
+  sequence: f64,
+  index: u32,
+  subject: usize,
+  subjectLength: u32,
+  item: usize,
+  length: u32,
+  scratch: usize,
+): void {
+  const number = takeEntry();
+  const parked = parkedAt(number);
+  parked.expiry = expiry;
+  parked.sequence = sequence;
+  parked.index = index;
+  parked.pad0 = 0;
+  parked.reversal = reversal;
+  reversalAt(reversal).parked = number;
+  countEntries(customer, 1);
+
+  const first = takeEntry();
+  S.parkedChunks++;
+  store<u32>(entryAddress(first), 0);
+  parked.bytes = first;
+  chunk = first;
+  offset = 0;
+  const kept = min(length, DEAD_BYTES_MAX);
+  store<u32>(scratch, length);
+  store<u32>(scratch, kept, 4);
+  store<u32>(scratch, subjectLength, 8);
+  write(scratch, TEXT_HEAD);
+  write(subject, subjectLength);
+  write(item, kept);
+
+  parked.fifoNext = 0;
+  parked.fifoPrevious = S.parkedLast;
+  if (S.parkedLast == 0) S.parkedFirst = number;
+  else parkedAt(S.parkedLast).fifoNext = number;
+  S.parkedLast = number;
+  S.parked++;
+
+  parked.ownNext = 0;
+  if (customer.parked == 0) {
+    customer.parked = number;
+    parked.ownPrevious = number;
+  } else {
+    const head = parkedAt(customer.parked);
+    parked.ownPrevious = head.ownPrevious;
+    parkedAt(head.ownPrevious).ownNext = number;
+    head.ownPrevious = number;
+  }
+}
+
+/** Ends a reversal's waiting; the reversal itself stays. */
+export function unpark(customer: Customer, reversal: u32): void {
+  const number = reversalAt(reversal).parked;
+  const parked = parkedAt(number);
+  reversalAt(reversal).parked = 0;
+  if (parked.fifoPrevious == 0) S.parkedFirst = parked.fifoNext;
+  else parkedAt(parked.fifoPrevious).fifoNext = parked.fifoNext;
+  if (parked.fifoNext == 0) S.parkedLast = parked.fifoPrevious;
+  else parkedAt(parked.fifoNext).fifoPrevious = parked.fifoPrevious;
+  S.parked--;
+  leaveOwn(customer, number, parked);
+  for (let at = parked.bytes; at != 0; ) {
+    const next = load<u32>(entryAddress(at));
+    freeEntry(at);
+    S.parkedChunks--;
+    at = next;
+  }
+  freeEntry(number);
+  countEntries(customer, -1);
+}
+
+function leaveOwn(customer: Customer, number: u32, parked: Parked): void {
+  const next = parked.ownNext;
+  const previous = parked.ownPrevious;
+  if (customer.parked == number) {
+    customer.parked = next;
+    if (next != 0) parkedAt(next).ownPrevious = previous;
+    return;
+  }
+  parkedAt(previous).ownNext = next;
+  if (next != 0) parkedAt(next).ownPrevious = previous;
+  else parkedAt(customer.parked).ownPrevious = previous;
+}
+
+/** Takes a reversal out of the list of its Reversed, and that away with its last one if it waits for its order. */
+export function detach(customer: Customer, reversal: u32): void {
+  const list = reversalAt(reversal).reversed;
+  const reversed = reversedAt(list);
+  if (reversed.first == reversal) {
+    reversed.first = reversalAt(reversal).next;
+    if (reversed.first == 0) reversed.last = 0;
+  } else {
+    let before = reversed.first;
+    while (reversalAt(before).next != reversal) before = reversalAt(before).next;
+    reversalAt(before).next = reversalAt(reversal).next;
+    if (reversed.last == reversal) reversed.last = before;
+  }
+  reversalAt(reversal).next = 0;
+  if (reversed.first == 0 && reversed.order == 0) dropWaiting(customer, list, reversed);
+}
+
+function dropWaiting(customer: Customer, number: u32, reversed: Reversed): void {
+  assert(reversed.first == 0, "nothing waits any more");
+  forgetEvent(number);
+  freeEntry(number);
+  countEntries(customer, -1);
+}
+
+/** Dead-letters a parked reversal for `reason`, as found at `clock`, and forgets it. One step of output. */
+export function rejectParked(reversal: u32, reason: u8, clock: i64): void {
+  const customer = customerAt(reversedAt(reversalAt(reversal).reversed).customer);
+  const parked = parkedAt(reversalAt(reversal).parked);
+  const head = parked.bytes; // the three lengths lie in the first chunk
+  const length = load<u32>(entryAddress(head) + 4);
+  const kept = load<u32>(entryAddress(head) + 8);
+  const subjectLength = load<u32>(entryAddress(head) + 12);
+  const record = beginDead(
+    reason,
+    parked.sequence,
+    parked.index,
+    clock,
+    length,
+    idAt(customer),
+    idLengthAt(customer),
+    0,
+    0,
+  );
+  record.subjectLength = <u16>subjectLength;
+  chunk = head;
+  offset = TEXT_HEAD;
+  read(deadBytesAt(record) - subjectLength, subjectLength + kept);
+  endDead(record, kept);
+  countDead(reason);
+  forgetReversal(customer, reversal);
+}
+
+/** Forgets a reversal wholly, parked or not. */
+export function forgetReversal(customer: Customer, reversal: u32): void {
+  if (reversalAt(reversal).parked != 0) unpark(customer, reversal);
+  forgetEvent(reversal);
+  detach(customer, reversal);
+  freeEntry(reversal);
+  countEntries(customer, -1);
+}

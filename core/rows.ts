@@ -1,0 +1,214 @@
+// A row: what one model knows of one customer. What an entry brings into it and takes out of it, and the bands and
+// the segment that follow. Everything here is exact at the instant that it is given.
+import { Row, addValue, cursorOf, pastFirstOf, pastLastOf, setCursor, valueOf } from "./customers";
+import {
+  COUNT,
+  Dimension,
+  Model,
+  NEWEST,
+  NO_SEGMENT,
+  NO_SLOT,
+  OLDEST,
+  bandOfAge,
+  bandOfValue,
+  dimensionAt,
+  leave,
+  segmentOfCell,
+  takesChannel,
+  windowAt,
+} from "./models";
+import { FINAL, KIND, ORDER, Order, VOID, amountAt, orderAt, reversedAt, timeAt } from "./log";
+import { NO_CURRENCY } from "./channels";
+
+/** Does model `model` add up amounts of this currency? */
+@inline export function adds(model: Model, currency: u16): bool {
+  return currency == NO_CURRENCY || currency == model.currency;
+}
+
+/** Does model `number` take an event of this channel and currency? */
+@inline export function takes(model: Model, number: u32, channel: u32, currency: u16): bool {
+  return takesChannel(number, channel) && (adds(model, currency) || model.countsOther != 0);
+}
+
+@inline export function takesEntry(model: Model, number: u32, entry: u32): bool {
+  const order = orderAt(entry);
+  return takes(model, number, order.channel, order.currency);
+}
+
+export function isCancelled(order: Order): bool {
+  if ((order.flags & VOID) != 0) return true;
+  if (order.reversed == 0) return false;
+  const reversed = reversedAt(order.reversed);
+  return (reversed.flags & FINAL) != 0 || reversed.cancelVersion >= order.version;
+}
+
+/** Does this entry of the chain count as an order in a model that takes it? */
+export function counts(model: Model, entry: u32): bool {
+  const order = orderAt(entry);
+  if ((order.flags & KIND) != ORDER) return false;
+  if (order.reversed == 0) return (order.flags & VOID) == 0;
+  if (isCancelled(order)) return false;
+  const refunded = reversedAt(order.reversed).refunded;
+  return model.keepsRefunded != 0 || refunded == 0 || refunded < amountAt(entry);
+}
+
+/** What a counting order, or a refund without order, adds to the sums of a model that takes it. Minor units. */
+export function worth(model: Model, entry: u32): i64 {
+  const order = orderAt(entry);
+  if (!adds(model, order.currency)) return 0;
+  const amount = amountAt(entry);
+  if ((order.flags & KIND) != ORDER) return -amount;
+  if (order.reversed == 0) return amount;
+  const refunded = reversedAt(order.reversed).refunded;
+  return refunded < amount ? amount - refunded : 0;
+}
+
+/** Adds (+1) an entry to a row's figures at `now`, or takes it out (−1). Its place in the chain does not matter. */
+export function add(row: Row, model: Model, entry: u32, sign: i64, now: i64): void {
+  let orders: i64 = 0;
+  if ((orderAt(entry).flags & KIND) == ORDER) {
+    if (!counts(model, entry)) return;
+    orders = sign;
+  }
+  const sum = sign * worth(model, entry);
+  row.ordersEver += <u32>orders;
+  row.spendEver += sum;
+  const time = timeAt(entry);
+  const windows = model.windows;
+  for (let slot: u32 = 0; slot < windows; slot++) {
+    const window = windowAt(model, slot);
+    if (leave(time, window.length) > now) addValue(row, slot, window.measure == COUNT ? orders : sum);
+  }
+}
+
+/** The next entry from `entry` on that the model takes, 0 for none. */
+function taken(model: Model, number: u32, entry: u32): u32 {
+  while (entry != 0 && !takesEntry(model, number, entry)) entry = orderAt(entry).next;
+  return entry;
+}
+
+function countingFrom(model: Model, number: u32, entry: u32): u32 {
+  while (entry != 0 && !(takesEntry(model, number, entry) && counts(model, entry))) entry = orderAt(entry).next;
+  return entry;
+}
+
+function countingBack(model: Model, number: u32, entry: u32): u32 {
+  while (entry != 0 && !(takesEntry(model, number, entry) && counts(model, entry))) entry = orderAt(entry).previous;
+  return entry;
+}
+
+/** Takes note of an entry that was linked into the chain; `isNewest` says that it is the chain's last. */
+export function enter(row: Row, model: Model, entry: u32, isNewest: bool, now: i64): void {
+  const time = timeAt(entry);
+  const windows = model.windows;
+  for (let slot: u32 = 0; slot < windows; slot++) {
+    if (leave(time, windowAt(model, slot).length) <= now) continue;
+    const cursor = cursorOf(row, slot);
+    if (cursor == 0 || (!isNewest && time < timeAt(cursor))) setCursor(row, slot, entry);
+  }
+  if (!counts(model, entry)) return;
+  if (row.newest == 0 || isNewest || time >= timeAt(row.newest)) row.newest = entry;
+  if (row.first == 0 || (!isNewest && time < timeAt(row.first))) row.first = entry;
+}
+
+/** Takes leave of an entry that is about to be unlinked from the chain. */
+export function exit(row: Row, model: Model, number: u32, entry: u32): void {
+  const next = orderAt(entry).next;
+  const windows = model.windows;
+  for (let slot: u32 = 0; slot < windows; slot++)
+    if (cursorOf(row, slot) == entry) setCursor(row, slot, taken(model, number, next));
+  if (row.newest == entry) row.newest = countingBack(model, number, orderAt(entry).previous);
+  if (row.first == entry) row.first = countingFrom(model, number, next);
+}
+
+/** Sets newest and first right after an entry of the chain began or ceased to count. */
+export function recount(row: Row, model: Model, number: u32, entry: u32): void {
+  if (counts(model, entry)) {
+    const time = timeAt(entry);
+    if (row.newest == 0 || time > timeAt(row.newest)) row.newest = entry;
+    if (row.first == 0 || time < timeAt(row.first)) row.first = entry;
+    return;
+  }
+  if (row.newest == entry) row.newest = countingBack(model, number, orderAt(entry).previous);
+  if (row.first == entry) row.first = countingFrom(model, number, orderAt(entry).next);
+}
+
+/** Lets leave what has left the row's windows at `now`. */
+export function depart(row: Row, model: Model, number: u32, now: i64): void {
+  const windows = model.windows;
+  for (let slot: u32 = 0; slot < windows; slot++) {
+    const window = windowAt(model, slot);
+    let cursor = cursorOf(row, slot);
+    if (cursor == 0 || leave(timeAt(cursor), window.length) > now) continue;
+    do {
+      addValue(row, slot, -shareOf(window.measure, model, cursor));
+      cursor = taken(model, number, orderAt(cursor).next);
+    } while (cursor != 0 && leave(timeAt(cursor), window.length) <= now);
+    setCursor(row, slot, cursor);
+  }
+}
+
+/** What an entry that the model takes has in a window of this measure. */
+export function shareOf(measure: u8, model: Model, entry: u32): i64 {
+  const isOrder = (orderAt(entry).flags & KIND) == ORDER;
+  if (measure == COUNT) return isOrder && counts(model, entry) ? 1 : 0;
+  return isOrder && !counts(model, entry) ? 0 : worth(model, entry);
+}
+
+export function nextTaken(model: Model, number: u32, entry: u32): u32 {
+  return taken(model, number, orderAt(entry).next);
+}
+
+/** Time of the newest order known that counts, 0 for none. */
+@inline export function lastTime(row: Row): i64 {
+  return row.newest != 0 ? timeAt(row.newest) : pastLastOf(row);
+}
+
+/** Time of the first order known that counts, 0 for none. Those past the horizon are older than all others. */
+@inline export function firstTime(row: Row): i64 {
+  const past = pastFirstOf(row);
+  return past != 0 ? past : row.first != 0 ? timeAt(row.first) : 0;
+}
+
+@inline export function isNull(row: Row): bool {
+  return row.newest == 0 && pastLastOf(row) == 0;
+}
+
+/** Value of a dimension that counts or sums. */
+@inline export function measured(row: Row, dimension: Dimension): i64 {
+  if (dimension.slot != NO_SLOT) return valueOf(row, dimension.slot);
+  return dimension.measure == COUNT ? <i64>row.ordersEver : row.spendEver;
+}
+
+/** Bands of a row at `now`, a byte a dimension; all 0 in no segment. */
+export function bandsOf(row: Row, model: Model, now: i64): u64 {
+  if (isNull(row)) return 0;
+  let bands: u64 = 0;
+  for (let d: u32 = 0; d < model.dimensions; d++) {
+    const dimension = dimensionAt(model, d);
+    const measure = dimension.measure;
+    const band =
+      measure == NEWEST
+        ? bandOfAge(dimension, now - lastTime(row))
+        : measure == OLDEST
+          ? bandOfAge(dimension, now - firstTime(row))
+          : bandOfValue(dimension, measured(row, dimension));
+    bands |= <u64>band << (<u64>d << 3);
+  }
+  return bands;
+}
+
+@inline export function bandIn(bands: u64, dimension: u32): u32 {
+  return <u32>(bands >> (<u64>dimension << 3)) & 0xff;
+}
+
+export function cellOf(model: Model, bands: u64): u32 {
+  let cell: u32 = 0;
+  for (let d: u32 = 0; d < model.dimensions; d++) cell += bandIn(bands, d) * dimensionAt(model, d).stride;
+  return cell;
+}
+
+/** Segment of a row with these bands. */
+export function segmentOf(row: Row, model: Model, number: u32, bands: u64): u8 {
+  return isNull(row) ? NO_SEGMENT : segmentOfCell(number, cellOf(model, bands));
+}

@@ -1,0 +1,165 @@
+// After a row's figures changed, or time passed: its bands are compared once, and where one or the segment changed,
+// that is a migration.
+import * as underWay from "./cause";
+import { Customer, Row, pastFirstOf, pastLastOf, rowAt, setSince, sinceOf } from "./customers";
+import { due, forecast, nextAt, nextSegment } from "./forecast";
+import { timeAt } from "./log";
+import { COUNT, Model, NEWEST, NO_SEGMENT, SUM, countCell, dimensionAt, modelAt } from "./models";
+import {
+  BEFORE_AT,
+  BY_MODEL,
+  BY_ORDER,
+  BY_RECENCY,
+  BY_TENURE,
+  BY_WINDOW,
+  FIGURES_BYTES,
+  Figures,
+  beginMigration,
+  endMigration,
+} from "./output";
+import { bandIn, bandsOf, cellOf, firstTime, lastTime, measured, segmentOf } from "./rows";
+import { BEFORE, S } from "./status";
+import { NEVER } from "./timers";
+
+/** Cause of a migration that time alone brought: found from the bands. */
+export const BY_TIME: u8 = 255;
+
+// A row's figures before a change. The times of its newest and first order are looked up only if it migrates: most
+// orders change no band, and the entries they stand in are cold.
+@unmanaged class Before {
+  orders: i64;
+  spend: i64;
+  spendEver: i64;
+  pastFirst: i64;
+  pastLast: i64;
+  ordersEver: u32;
+  newest: u32;
+  first: u32;
+  pad0: u32;
+}
+if (offsetof<Before>() > 64) ERROR("Before outgrew its place");
+
+@inline function beforeOf(model: u32): Before {
+  return changetype<Before>(BEFORE + (<usize>model << 6));
+}
+
+// An amendment moves an order in time: its time before.
+let moved: u32 = 0;
+let movedFrom: i64 = 0;
+
+/** Notes that the entry had another time when the figures were captured; 0 for none. */
+export function noteMoved(entry: u32, time: i64): void {
+  moved = entry;
+  movedFrom = time;
+}
+
+export function capture(row: Row, model: Model, number: u32): void {
+  const before = beforeOf(number);
+  before.orders = measured(row, dimensionAt(model, model.countAt));
+  before.spend = measured(row, dimensionAt(model, model.sumAt));
+  before.spendEver = row.spendEver;
+  before.ordersEver = row.ordersEver;
+  before.newest = row.newest;
+  before.first = row.first;
+  before.pastFirst = pastFirstOf(row);
+  before.pastLast = pastLastOf(row);
+}
+
+function timeBefore(entry: u32): i64 {
+  return entry == 0 ? 0 : entry == moved ? movedFrom : timeAt(entry);
+}
+
+function writeBefore(figures: Figures, number: u32): void {
+  const before = beforeOf(number);
+  figures.firstOrder = <f64>(before.pastFirst != 0 ? before.pastFirst : timeBefore(before.first));
+  figures.lastOrder = <f64>(before.newest != 0 ? timeBefore(before.newest) : before.pastLast);
+  figures.orders = <f64>before.orders;
+  figures.spend = <f64>before.spend;
+  figures.ordersEver = <f64>before.ordersEver;
+  figures.spendEver = <f64>before.spendEver;
+}
+
+/** Writes a row's figures as they are. */
+export function writeFigures(figures: Figures, row: Row, model: Model): void {
+  figures.firstOrder = <f64>firstTime(row);
+  figures.lastOrder = <f64>lastTime(row);
+  figures.orders = <f64>measured(row, dimensionAt(model, model.countAt));
+  figures.spend = <f64>measured(row, dimensionAt(model, model.sumAt));
+  figures.ordersEver = <f64>row.ordersEver;
+  figures.spendEver = <f64>row.spendEver;
+}
+
+/** The first of recency, window and tenure whose band differs. */
+function causeInTime(model: Model, differing: u64): u8 {
+  let cause = BY_TENURE;
+  for (let d: u32 = 0; d < model.dimensions; d++) {
+    if (bandIn(differing, d) == 0) continue;
+    const measure = dimensionAt(model, d).measure;
+    if (measure == NEWEST) return BY_RECENCY;
+    if (measure == COUNT || measure == SUM) cause = BY_WINDOW;
+  }
+  return cause;
+}
+
+/** Bands and segment of a row at `at`; a migration where they changed. `capture` was called before the change. */
+export function settle(customer: Customer, number: u32, at: i64, cause: u8): void {
+  const model = modelAt(number);
+  const row = rowAt(customer, number);
+  const bands = bandsOf(row, model, at);
+  const segment = segmentOf(row, model, number, bands);
+  if (bands == row.bands && segment == row.segment) return;
+  migrate(customer, row, model, number, at, cause, bands, segment);
+}
+
+function migrate(
+  customer: Customer,
+  row: Row,
+  model: Model,
+  number: u32,
+  at: i64,
+  cause: u8,
+  bands: u64,
+  segment: u8,
+): void {
+  const byTime = cause == BY_TIME;
+  if (row.segment != NO_SEGMENT) countCell(number, cellOf(model, row.bands), -1);
+  if (segment != NO_SEGMENT) countCell(number, cellOf(model, bands), 1);
+  forecast(row, model, number, bands, segment);
+  const record = beginMigration(customer);
+  record.model = <u8>number;
+  record.cause = byTime ? causeInTime(model, row.bands ^ bands) : cause;
+  record.silent = S.live == 0 || (!byTime && underWay.silent) ? 1 : 0;
+  record.sequence = underWay.sequence;
+  record.clock = <f64>S.clock;
+  record.time = <f64>at;
+  record.fromBands = row.bands;
+  record.fromSegment = row.segment;
+  record.fromSince = <f64>sinceOf(row);
+  row.bands = bands;
+  if (segment != row.segment || sinceOf(row) == 0) {
+    row.segment = segment;
+    setSince(row, at);
+  }
+  record.toBands = bands;
+  record.toSegment = segment;
+  record.toSince = <f64>sinceOf(row);
+  record.revision = ++row.revision;
+  record.due = due == NEVER ? 0 : <f64>due;
+  record.nextAt = nextAt == NEVER ? 0 : <f64>nextAt;
+  record.nextSegment = nextSegment;
+  const figures = changetype<usize>(record) + BEFORE_AT;
+  writeBefore(changetype<Figures>(figures), number);
+  writeFigures(changetype<Figures>(figures + FIGURES_BYTES), row, model);
+  const event = underWay.event;
+  if (byTime || cause == BY_MODEL || changetype<usize>(event) == 0) {
+    record.causeTime = 0;
+    record.channel = 255;
+    endMigration(record, customer, 0, 0, 0, 0);
+    return;
+  }
+  record.causeTime = <f64>event.time;
+  record.channel = underWay.channel;
+  // An order is its own order.
+  if (event.kind == BY_ORDER) endMigration(record, customer, event.id, event.idLength, event.id, event.idLength);
+  else endMigration(record, customer, event.id, event.idLength, event.order, event.orderLength);
+}
