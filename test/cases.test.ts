@@ -13,12 +13,15 @@ import {
   sharedFolder,
   warnSkipped,
 } from "./support/cases.js";
+import { kernelRun } from "./support/kernel-driver.js";
 
 const shared = sharedFolder();
 if (shared === undefined) warnSkipped("the worked cases of shared/cases");
 
 const engines: [string, (one: Case, input: readonly Input[]) => Result][] = [
   ["oracle", (one, input) => oracle(one.models, one.settings, input, instantsOf(one))],
+  ["debug build", (one, input) => kernelRun(one.models, one.settings, input, instantsOf(one), { build: "debug" })],
+  ["release build", (one, input) => kernelRun(one.models, one.settings, input, instantsOf(one), { build: "release" })],
 ];
 
 for (const [engine, run] of engines) {
