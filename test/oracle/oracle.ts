@@ -44,6 +44,8 @@ interface Row {
 interface Customer extends Known {
   id: string;
   parked: Parked[];
+  /** An event without effect was applied: that makes a row too. */
+  touched: boolean;
   rows: Map<string, Row>;
   /** Everything due up to here has fired. */
   firedTo: number;
@@ -172,10 +174,11 @@ export function oracle(
     const fresh: Reversal = { kind, channel, id, order, time, amount, currency, version };
     const known = knownReversal(customer, item, at);
     const target = order === null ? undefined : knownOrder(customer, channel, order, at);
-    if (kind === "cancel" && version > 0n && target !== undefined && version < highVersion(target)) {
-      return { outcome: "stale" };
-    }
     if (known !== undefined) {
+      const met = known.order;
+      if (kind === "cancel" && version > 0n && met !== undefined && version < highVersion(met)) {
+        return { outcome: "stale" };
+      }
       if (version < known.reversal.version) return { outcome: "stale" };
       if (version === known.reversal.version) {
         if (sameReversal(fresh, known.reversal, known.order)) return { outcome: "duplicate" };
@@ -183,7 +186,12 @@ export function oracle(
       }
     }
     if (target !== undefined && currency !== null && currency !== target.currency) return { dead: "conflict" };
-    if (order === null && overflows(customer, (copy) => copy.loose.push(fresh))) return { dead: "overflow" };
+    if (kind === "cancel" && version > 0n && target !== undefined && version < highVersion(target)) {
+      return { outcome: "stale" };
+    }
+    // Past its own horizon a refund without order has no effect, but the customer is known.
+    const late = order === null && at >= time + horizon;
+    if (order === null && !late && overflows(customer, (copy) => copy.loose.push(fresh))) return { dead: "overflow" };
     const waits = order !== null && target === undefined;
     const others = waitingAt(at) - (known?.waiting ? 1 : 0);
     if (waits && others >= parkedMax) return { dead: "parkedFull" };
@@ -193,7 +201,8 @@ export function oracle(
       cause: known !== undefined ? "amend" : kind,
       apply: (owner) => {
         if (known !== undefined) takeOut(owner, known.reversal);
-        if (order === null) owner.loose.push(fresh);
+        if (late) owner.touched = true;
+        else if (order === null) owner.loose.push(fresh);
         else if (target !== undefined) target.reversals.push(fresh);
         else owner.parked.push({ reversal: fresh, customer: item.customer, until: at + parkFor, arrival, index });
       },
@@ -202,7 +211,8 @@ export function oracle(
 
   function sameReversal(a: Reversal, b: Reversal, order: Order | undefined): boolean {
     if (a.order !== b.order || a.time !== b.time || a.amount !== b.amount) return false;
-    // One that matched without a currency has its order's.
+    // Without a currency it has its order's, whatever that is while it waits.
+    if (a.order !== null && (a.currency === null || b.currency === null) && order === undefined) return true;
     const own = (it: Reversal) => it.currency ?? order?.currency ?? null;
     return own(a) === own(b);
   }
@@ -224,6 +234,8 @@ export function oracle(
         result.dead.push({ reason: "conflict", at, index, id: reversal.id, customer });
       } else if (reversal.kind === "refund" || reversal.version === 0n || reversal.version >= highVersion(order)) {
         order.reversals.push(reversal);
+      } else {
+        result.counts.stale++;
       }
     }
   }
@@ -397,13 +409,14 @@ export function oracle(
       orders: [],
       loose: [],
       parked: [],
+      touched: false,
       rows: new Map<string, Row>(),
       firedTo: clock,
     };
     customers.set(item.customer, customer);
     const before = models.map((model) => viewAt(customer, model, clock));
     verdict.apply(customer);
-    if (customer.orders.length + customer.loose.length === 0) return;
+    if (customer.orders.length + customer.loose.length === 0 && !customer.touched) return;
     models.forEach((model, m) => {
       const old = before[m];
       if (old === undefined) return;
