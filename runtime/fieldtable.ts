@@ -31,7 +31,7 @@ interface Node {
 }
 
 /** The table of a source. Throws InputError (CONFIG_INVALID) for a path or text that is too long, or a table above 64 KiB. */
-export function compileFieldTable(source: Source): Uint8Array {
+export function encodeSource(source: Source): Uint8Array {
   const paths = new Map<string, number>();
   const root: Node = { entries: new Map() };
   const slots = FIELDS.map((field) => {
