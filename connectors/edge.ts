@@ -93,6 +93,15 @@ export interface StateRow {
   readonly segment: string | null;
 }
 
+export interface StateAnswer {
+  /** The rows are exact at this instant, ms. */
+  readonly instant: number;
+  /** Input sequence applied, by partition. */
+  readonly positions: readonly number[];
+  /** Merged over partitions in State CSV order. Pulled: a reader that stops ends it. */
+  readonly rows: AsyncIterable<readonly StateRow[]>;
+}
+
 export interface LedgerEntry {
   readonly partition: number;
   readonly number: number;
@@ -122,8 +131,7 @@ export interface EdgeEngine {
   counts(): Promise<readonly ModelCounts[]>;
   /** Latest value, at most 4 a second, when changed. Returns how to stop listening. */
   onCounts(listener: (counts: readonly ModelCounts[]) => void): () => void;
-  /** Merged over partitions in State CSV order. */
-  state(): AsyncIterable<readonly StateRow[]>;
+  state(): Promise<StateAnswer>;
   readonly ledger: LedgerReader;
   ready(): Readiness;
 }

@@ -3,7 +3,8 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { z } from "zod";
-import type { EdgeEngine, ModelCounts } from "../edge.js";
+import type { EdgeEngine } from "../edge.js";
+import { describeCounts } from "./counts.js";
 import { compileFilter, unknownName } from "./filter.js";
 import { countsFrame, encodeCounts, migrationFrame } from "./frames.js";
 import { type CountsSubscription, type End, newTraffic, Peer, type Traffic } from "./peer.js";
@@ -299,26 +300,16 @@ class Edge implements WebSocketEdge {
     const unknown = unknownName(model === undefined ? undefined : { model }, this.#engine.settings);
     if (unknown !== undefined) return peer.refuse("badRequest", unknown, id);
     this.#unlisten ??= this.#engine.onCounts((counts) => {
-      this.#counts = this.#live(counts);
+      this.#counts = describeCounts(this.#engine.settings, counts);
       this.#broadcastCounts();
     });
-    this.#counts ??= this.#live(await this.#engine.counts());
+    this.#counts ??= describeCounts(this.#engine.settings, await this.#engine.counts());
     if (!peer.open) return;
     const models = model === undefined ? undefined : new Set(Array.isArray(model) ? model : [model]);
     const subscription: CountsSubscription = { topic: "counts", id, models, sending: false, stale: false };
     peer.subscriptions.set(id, subscription);
     peer.send({ type: "subscribed", id, topic: "counts" });
     this.#sendCounts(peer, subscription, new Map());
-  }
-
-  #live(counts: readonly ModelCounts[]): readonly LiveCounts[] {
-    const { models } = this.#engine.settings;
-    return counts.flatMap(({ cells, segments, none, customers }, index) => {
-      const model = models[index];
-      if (model === undefined) return [];
-      const named = model.segments.map((name, segment) => ({ name, customers: segments[segment] ?? 0 }));
-      return [{ model: model.name, version: model.version, customers, none, segments: named, cells: Array.from(cells) }];
-    });
   }
 
   #broadcastCounts(): void {

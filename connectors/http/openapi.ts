@@ -1,0 +1,142 @@
+/** The HTTP API as OpenAPI 3.1, served at /api/openapi.json. */
+export function openApi(version: string): object {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Tidemark",
+      version,
+      description:
+        "Reads a running engine. Live changes come over the WebSocket at /ws, described by /api/asyncapi.json.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    paths: {
+      "/api/model": {
+        get: operation("model", "The models in force: dimensions, bands, segments, cell table.", {
+          200: json("The models, in configuration order.", { $ref: "#/components/schemas/Models" }),
+        }),
+      },
+      "/api/counts": {
+        get: operation("counts", "Customers in each segment and cell, now.", {
+          200: json("One entry a model, in configuration order.", {
+            type: "array",
+            items: { $ref: "#/components/schemas/Counts" },
+          }),
+          503: problem,
+        }),
+      },
+      "/api/state": {
+        get: operation("state", "Every customer's state in every model, as CSV, exact at one instant.", {
+          200: {
+            description: "Rows by model, then customer. An answer that breaks off is not whole.",
+            headers: {
+              "Tidemark-Instant": header("The instant (ms) at which the rows are exact."),
+              "Tidemark-Position": header("Input position of each partition: `partition=sequence,…`."),
+            },
+            content: {
+              "text/csv": {
+                schema: { type: "string" },
+                example:
+                  "instant,model,customer,last_order_ms,first_order_ms,orders,spend,orders_ever,spend_ever,recency,frequency,monetary,tenure,points,segment\n",
+              },
+            },
+          },
+          503: problem,
+        }),
+      },
+      "/livez": { get: operation("livez", "The process answers. Asks nothing else.", { 200: text("ok") }) },
+      "/readyz": ready("readyz", "Whether the engine is ready to be used."),
+      "/healthz": ready("healthz", "The same as /readyz."),
+      "/metrics": { get: operation("metrics", "Metrics for Prometheus.", { 200: text("Exposition format."), 503: problem }) },
+      "/api/openapi.json": { get: operation("openapi", "This document.", { 200: json("OpenAPI 3.1.", { type: "object" }) }) },
+      "/api/asyncapi.json": {
+        get: operation("asyncapi", "The WebSocket and NATS channels.", { 200: json("AsyncAPI 3.1.", { type: "object" }) }),
+      },
+    },
+    components: {
+      schemas: {
+        Models: object({
+          name: { type: "string", description: "The instance." },
+          version: { type: "string", description: "Hash of the configuration." },
+          clock: { enum: ["broker", "event"] },
+          partitions: { type: "integer", minimum: 1 },
+          models: { type: "array", items: { $ref: "#/components/schemas/Model" } },
+        }),
+        Model: object({
+          name: { type: "string" },
+          version: { type: "string", description: "Hash of this model." },
+          currency: { type: "string", description: "ISO 4217." },
+          channels: { oneOf: [{ const: "*" }, { type: "array", items: { type: "string" } }] },
+          segments: { type: "array", items: { type: "string" }, description: "In rule order." },
+          dimensions: { type: "array", items: { $ref: "#/components/schemas/Dimension" } },
+          cells: { type: "array", items: { type: "integer" }, description: "Segment number of each cell." },
+        }),
+        Dimension: object({
+          name: { enum: ["recency", "frequency", "monetary", "tenure"] },
+          measure: { enum: ["newest", "count", "sum", "oldest"] },
+          windowMs: { type: ["integer", "null"], description: "null: ever." },
+          stride: { type: "integer", description: "cell = Σ band × stride; band 0 is none." },
+          bands: {
+            type: "array",
+            items: object({
+              name: { type: "string" },
+              limit: {
+                type: ["integer", "null"],
+                description: "Exclusive maximum age (ms), or inclusive minimum count or sum; null: none.",
+              },
+              points: { type: "integer" },
+            }),
+          },
+        }),
+        Counts: object({
+          model: { type: "string" },
+          version: { type: "string" },
+          customers: { type: "integer" },
+          none: { type: "integer", description: "In no segment." },
+          segments: {
+            type: "array",
+            items: object({ name: { type: "string" }, customers: { type: "integer" } }),
+          },
+          cells: { type: "array", items: { type: "integer" } },
+        }),
+        Problem: object({
+          type: { type: "string" },
+          title: { type: "string" },
+          status: { type: "integer" },
+          detail: { type: "string" },
+        }),
+      },
+    },
+  };
+}
+
+const problem = {
+  description: "What is wrong, as RFC 9457 says.",
+  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+};
+
+function operation(operationId: string, summary: string, responses: Record<number, object>): object {
+  return { operationId, summary, responses };
+}
+
+function ready(operationId: string, summary: string): object {
+  const verbose = { name: "verbose", in: "query", required: false, schema: { type: "string" }, allowEmptyValue: true };
+  const responses = { 200: text("ok; with verbose every check."), 503: text("The checks that fail.") };
+  return { get: { operationId, summary, parameters: [verbose], responses } };
+}
+
+function json(description: string, schema: object): object {
+  return { description, content: { "application/json": { schema } } };
+}
+
+function text(description: string): object {
+  return { description, content: { "text/plain": { schema: { type: "string" } } } };
+}
+
+function header(description: string): object {
+  return { description, schema: { type: "string" } };
+}
+
+function object(properties: Record<string, object>): object {
+  return { type: "object", required: Object.keys(properties), properties };
+}

@@ -1,0 +1,110 @@
+/** What each path answers. */
+import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { routePath } from "hono/route";
+import { stateLine, STATE_HEADER } from "../../runtime/state.js";
+import { type Asset, PAGE_POLICY } from "../dashboard/assets.js";
+import type { EdgeEngine, StateAnswer } from "../edge.js";
+import { asyncApi } from "../websocket/asyncapi.js";
+import { describeCounts } from "../websocket/counts.js";
+import type { Metrics } from "./metrics.js";
+import { describeModels } from "./model.js";
+import { openApi } from "./openapi.js";
+
+export interface Routes {
+  readonly engine: EdgeEngine;
+  readonly metrics: Metrics;
+  readonly page: ReadonlyMap<string, Asset>;
+  readonly version: string;
+  readonly report: (error: unknown) => void;
+}
+
+export function createRoutes({ engine, metrics, page, version, report }: Routes): Hono {
+  const app = new Hono();
+
+  app.use(async (context, next) => {
+    await next();
+    context.header("X-Content-Type-Options", "nosniff");
+    context.header("Referrer-Policy", "no-referrer");
+    context.header("Cross-Origin-Opener-Policy", "same-origin");
+    context.header("Cross-Origin-Resource-Policy", "same-origin");
+    context.header("Content-Security-Policy", PAGE_POLICY);
+    if (!context.res.headers.has("Cache-Control")) context.header("Cache-Control", "no-store");
+    const route = routePath(context, -1);
+    metrics.requests.inc({ route: route.startsWith("/") && route !== "/*" ? route : "other", status: context.res.status });
+  });
+
+  for (const [path, asset] of page) {
+    app.get(path, (context) => {
+      // Small files that must match each other: always asked for again, rarely sent again.
+      const headers = { "Cache-Control": "no-cache", ETag: asset.etag };
+      if (context.req.header("If-None-Match") === asset.etag) return context.body(null, 304, headers);
+      return context.body(new Uint8Array(asset.body), 200, { ...headers, "Content-Type": asset.contentType });
+    });
+  }
+
+  app.get("/livez", (context) => context.text("ok\n"));
+  for (const path of ["/readyz", "/healthz"]) {
+    app.get(path, (context) => {
+      const { ok, checks } = engine.ready();
+      const lines = Object.entries(checks).map(([name, check]) => `${check.ok ? "[+]" : "[-]"} ${name}: ${check.detail}`);
+      const failed = lines.filter((line) => line.startsWith("[-]"));
+      const shown = context.req.query("verbose") === undefined ? failed : lines;
+      return context.text([...shown, ok ? "ok" : "not ready", ""].join("\n"), ok ? 200 : 503);
+    });
+  }
+  app.get("/metrics", async (context) =>
+    context.body(await metrics.scrape(), 200, { "Content-Type": metrics.contentType }),
+  );
+
+  app.get("/api/model", (context) => context.json(describeModels(engine.settings)));
+  app.get("/api/counts", async (context) => context.json(describeCounts(engine.settings, await engine.counts())));
+  app.get("/api/state", async (context) => {
+    const answer = await engine.state();
+    return context.body(stateCsv(answer), 200, {
+      "Content-Type": "text/csv; charset=utf-8; header=present",
+      "Tidemark-Instant": String(answer.instant),
+      "Tidemark-Position": answer.positions.map((position, partition) => `${partition}=${position}`).join(","),
+    });
+  });
+  app.get("/api/openapi.json", (context) => context.json(openApi(version)));
+  app.get("/api/asyncapi.json", (context) => context.json(asyncApi(version, engine.settings.name)));
+
+  app.all("/ws", () => problem(426, "Upgrade Required", "this path speaks WebSocket", { Upgrade: "websocket" }));
+  app.notFound((context) => {
+    if (context.req.method !== "GET" && context.req.method !== "HEAD") {
+      return problem(405, "Method Not Allowed", "everything here is read with GET", { Allow: "GET, HEAD" });
+    }
+    return problem(404, "Not Found", `there is nothing at ${context.req.path}`);
+  });
+  app.onError((error) => {
+    if (error instanceof HTTPException) return problem(error.status, "Refused", error.message);
+    report(error);
+    return problem(503, "Service Unavailable", "the engine can't answer just now; try again");
+  });
+  return app;
+}
+
+/** The State CSV, made as fast as it is read. An error on the way breaks the answer off: it must not look whole. */
+function stateCsv({ instant, rows }: StateAnswer): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const iterator = rows[Symbol.asyncIterator]();
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(encoder.encode(`${STATE_HEADER}\n`));
+    },
+    async pull(controller) {
+      const { done, value } = await iterator.next();
+      if (done === true) controller.close();
+      else controller.enqueue(encoder.encode(value.map((row) => `${stateLine(instant, row)}\n`).join("")));
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  });
+}
+
+function problem(status: number, title: string, detail: string, headers: Record<string, string> = {}): Response {
+  const body = JSON.stringify({ type: "about:blank", title, status, detail });
+  return new Response(body, { status, headers: { ...headers, "Content-Type": "application/problem+json" } });
+}
