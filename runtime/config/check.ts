@@ -116,9 +116,7 @@ function checkNats({ nats }: Config, error: Report): void {
   if ((nats.user === undefined) !== (nats.passwordFile === undefined)) {
     error(["nats"], "found one of user and passwordFile, expected both or none");
   }
-  const ways = (["credentialsFile", "tokenFile", "nkeySeedFile", "user"] as const).filter(
-    (way) => nats[way] !== undefined,
-  );
+  const ways = (["credentialsFile", "tokenFile", "nkeyFile", "user"] as const).filter((way) => nats[way] !== undefined);
   if (ways.length > 1) error(["nats"], `found ${ways.join(" and ")}, expected one way to log in`);
   if ((nats.tls?.certFile === undefined) !== (nats.tls?.keyFile === undefined)) {
     error(["nats", "tls"], "found one of certFile and keyFile, expected both or none");

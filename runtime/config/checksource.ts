@@ -5,7 +5,7 @@ import type { ConfigPath, Report } from "./issue.js";
 import { withPreset } from "./presets.js";
 import type { Config, SourceConfig } from "./schema.js";
 
-const KEY_BYTES_MAX = 64;
+const KEY_BYTES_MAX = 256;
 
 export function checkSources(config: Config, error: Report): void {
   const sources = config.sources ?? [];
@@ -71,14 +71,15 @@ function checkFields(source: SourceConfig, path: ConfigPath, error: Report): voi
   }
 }
 
-/** One field inside another can't be: what is a value has no keys. */
+/** One field inside another can't be: what is a value has no keys. `cancelled` only asks whether something is there. */
 function checkPrefixes(fields: NonNullable<SourceConfig["fields"]>, path: ConfigPath, error: Report): void {
   const paths = Object.entries(fields).flatMap(([key, value]) =>
     value === undefined || value === null ? [] : [{ key, parts: typeof value === "string" ? value.split(".") : value }],
   );
   for (const inner of paths) {
     const outer = paths.find(
-      ({ parts }) => parts.length < inner.parts.length && parts.every((part, i) => part === inner.parts[i]),
+      ({ key, parts }) =>
+        key !== "cancelled" && parts.length < inner.parts.length && parts.every((part, i) => part === inner.parts[i]),
     );
     if (outer === undefined) continue;
     error(

@@ -12,7 +12,7 @@ export interface EdgeSettings {
     /** Files, not secrets: a `.creds` file, a token, an NKey seed, a password. */
     readonly credentialsFile?: string;
     readonly tokenFile?: string;
-    readonly nkeySeedFile?: string;
+    readonly nkeyFile?: string;
     readonly user?: string;
     readonly passwordFile?: string;
     readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };

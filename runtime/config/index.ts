@@ -1,3 +1,4 @@
+export { type CellTable, cellTable, type Finding, findings, formatCellTable, type SegmentCells } from "./celltable.js";
 export { checkConfig } from "./check.js";
 export { compileEdge, compileModel, compileSettings } from "./compile.js";
 export { currencyDecimals, currencyExceptions } from "./currency.js";

@@ -258,7 +258,7 @@ export const configSchema = strict({
     url: text("a URL such as nats://localhost:4222", /^((nats|tls|wss?):\/\/)?[^\s]{1,1000}$/).optional(),
     credentialsFile: file.optional(),
     tokenFile: file.optional(),
-    nkeySeedFile: file.optional(),
+    nkeyFile: file.optional(),
     user: text("a user's name", /^.{1,255}$/).optional(),
     passwordFile: file.optional(),
     tls: strict({ caFile: file.optional(), certFile: file.optional(), keyFile: file.optional() }).optional(),
