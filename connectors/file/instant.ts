@@ -1,10 +1,10 @@
 /** Times as files and command lines write them, to whole milliseconds since 1970 UTC, rounded down. */
 import { InputError } from "../../runtime/errors.js";
+import { type ZoneRule, zoneRules } from "../../runtime/zone.js";
 
 const FORM =
   /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?\s*([Zz]|[+-]\d{2}:?\d{2})?$/;
 const MINUTE = 60_000;
-const DAY = 86_400_000;
 
 /**
  * Milliseconds of an integer in text, of RFC 3339 (also without seconds, with a space for the T, or a date
@@ -36,26 +36,16 @@ function millis(fraction: string | undefined): number {
   return fraction === undefined ? 0 : Number(fraction.slice(0, 3).padEnd(3, "0"));
 }
 
-/** An IANA time zone. Offsets are looked up once a UTC day where they do not change in it. */
+/** An IANA time zone, read by the same rules as the kernel's. */
 export class Zone {
   readonly name: string;
-  readonly #format: Intl.DateTimeFormat;
-  readonly #days = new Map<number, number | null>();
+  readonly #rules: readonly ZoneRule[];
 
   /** Throws InputError (USAGE) for a name that the platform does not know. */
   constructor(name: string) {
     this.name = name;
     try {
-      this.#format = new Intl.DateTimeFormat("en-US", {
-        timeZone: name,
-        hourCycle: "h23",
-        year: "numeric",
-        month: "numeric",
-        day: "numeric",
-        hour: "numeric",
-        minute: "numeric",
-        second: "numeric",
-      });
+      this.#rules = zoneRules(name);
     } catch (cause) {
       throw new InputError("USAGE", `there is no time zone called ${JSON.stringify(name)}`, {
         cause,
@@ -66,35 +56,14 @@ export class Zone {
 
   /** The instant of a wall-clock time, given as if it were UTC. */
   toUtc(local: number): number {
-    // The offset a day before and a day after differ only around a change of clocks.
-    const before = this.#offset(local - DAY);
-    const after = this.#offset(local + DAY);
-    if (before === after) return local - before;
-    // Valid readings are those whose own offset leads back to them; the earlier one has the larger offset.
-    const early = local - Math.max(before, after);
-    if (this.#exact(early) === Math.max(before, after)) return early;
-    const late = local - Math.min(before, after);
-    if (this.#exact(late) === Math.min(before, after)) return late;
-    return local - before; // in the gap: as far after the change as the clock was set forward
-  }
-
-  #offset(utc: number): number {
-    const day = Math.floor(utc / DAY);
-    let known = this.#days.get(day);
-    if (known === undefined) {
-      const first = this.#exact(day * DAY);
-      known = first === this.#exact((day + 1) * DAY - 1000) ? first : null;
-      if (this.#days.size >= 100_000) this.#days.clear();
-      this.#days.set(day, known);
+    let low = 0;
+    let high = this.#rules.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((this.#rules[middle] as ZoneRule).local <= local) low = middle;
+      else high = middle;
     }
-    return known ?? this.#exact(utc);
-  }
-
-  #exact(utc: number): number {
-    const part: Record<string, number> = {};
-    for (const { type, value } of this.#format.formatToParts(utc)) part[type] = Number(value);
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
-    return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(utc / 1000) * 1000;
+    return local - (this.#rules[low]?.offset ?? 0);
   }
 }
 

@@ -114,7 +114,10 @@ export class FileReader {
     const header = await batches.next();
     if (header.done === true) return; // an empty file has no rows
     const columns = columnsOf(header.value[0]?.cells ?? [], this.#options, file.name);
-    const lookup = (row: readonly string[], field: FileField) => row[columns[field]];
+    const lookup = (row: readonly string[], field: FileField) => {
+      const column = columns[field];
+      return column < 0 ? undefined : row[column]; // an index of −1 would be looked up as a name, slowly
+    };
     const mapping = new Mapping<readonly string[]>(this.#options, lookup);
     for await (const rows of batches) {
       const items: FileItem[] = [];

@@ -41,7 +41,7 @@ test.each(["Europe/Warsaw", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"
     const zone = new Zone(name);
     const wall = new Intl.DateTimeFormat("sv-SE", { timeZone: name, dateStyle: "short", timeStyle: "medium" });
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 2_000_000_000 }), (second) => {
+      fc.property(fc.integer({ min: 631_152_000, max: 2_000_000_000 }), (second) => {
         const text = wall.format(second * 1000);
         const found = zone.toUtc(Date.parse(`${text.replace(" ", "T")}Z`));
         expect(wall.format(found)).toBe(text);
