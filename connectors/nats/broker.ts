@@ -156,6 +156,20 @@ export class Broker {
     }
   }
 
+  /**
+   * Publishes into a stream and waits for the stream's sequence. Throws ApiError where the stream refuses, and
+   * RetryableError where no answer came: then it may be stored all the same.
+   */
+  async publishStored(subject: string, body: Uint8Array, headers?: MsgHdrs, msMax = API_MS_MAX): Promise<number> {
+    let answer: Msg;
+    try {
+      answer = await this.#connection.request(subject, body, { timeout: msMax, ...(headers === undefined ? {} : { headers }) });
+    } catch (error) {
+      throw new RetryableError("BROKER_UNREACHABLE", `no stream took a message on ${subject}: ${reasonOf(error)}`, { cause: error });
+    }
+    return resultOf<{ seq: number }>(answer).seq;
+  }
+
   /** The callback gets every message, in order, and must not throw. Returns how to unsubscribe. */
   subscribe(subject: string, callback: (message: Msg) => void): () => void {
     const subscription = this.#connection.subscribe(subject, {
@@ -190,10 +204,7 @@ export class Broker {
         cause: error,
       });
     }
-    const parsed = answer.json<{ error?: { code?: number; err_code?: number; description?: string } }>();
-    const { error } = parsed;
-    if (error) throw new ApiError(error.code ?? 0, error.err_code ?? 0, error.description ?? "unknown error");
-    return parsed as T;
+    return resultOf<T>(answer);
   }
 
   /**
@@ -249,6 +260,14 @@ export class Broker {
     }
     this.#connected = false;
   }
+}
+
+/** An API answer. Throws ApiError where it is an error. */
+function resultOf<T>(answer: Msg): T {
+  const parsed = answer.json<{ error?: { code?: number; err_code?: number; description?: string } }>();
+  const { error } = parsed;
+  if (error) throw new ApiError(error.code ?? 0, error.err_code ?? 0, error.description ?? "unknown error");
+  return parsed as T;
 }
 
 /** Resolves after `ms`, or at once when the signal aborts. Never rejects. */

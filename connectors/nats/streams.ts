@@ -1,0 +1,232 @@
+/**
+ * The streams of a layout: made where they are missing, checked where they are there.
+ *
+ *   stream                 takes                                      limits
+ *   <name>_orders_<p>      <name>.orders.<p>.>                        H + 30 d, discard new
+ *   <name>_ledger_<p>      <name>.migrations.<p>.>, <name>.dead.<p>.> 90 d, discard old
+ *   <name>_migrations      by sources: the ledgers' migrations        90 d, discard old
+ *   <name>_dead            by sources: the ledgers' dead letters      30 d, discard old
+ *
+ * All are of file storage, limits retention and the configured replicas.
+ */
+import { FatalError } from "../../runtime/errors.js";
+import type { Settings } from "../../runtime/settings.js";
+import {
+  controlSubject,
+  deadStream,
+  deadSubjects,
+  ledgerStream,
+  ledgerSubjects,
+  migrationsStream,
+  migrationsSubjects,
+  ordersStream,
+  ordersSubjects,
+  subjectMatches,
+} from "../../runtime/subjects.js";
+import { ApiError, type Broker, reasonOf, STREAM_NOT_FOUND } from "./broker.js";
+import type { StreamState } from "./reader.js";
+
+/** What a partition reads and writes. */
+export interface PartitionStreams {
+  readonly partition: number;
+  readonly input: string;
+  /** Where its owner publishes `tick`, `live` and `model`. */
+  readonly control: string;
+  readonly ledger: string;
+  /** The input is someone else's stream, read whole. */
+  readonly adopted: boolean;
+}
+
+export interface StreamConfig {
+  readonly name: string;
+  readonly description?: string;
+  readonly subjects?: readonly string[];
+  readonly sources?: readonly { readonly name: string; readonly filter_subject?: string }[];
+  readonly mirror?: unknown;
+  readonly retention: string;
+  readonly storage: string;
+  readonly discard: string;
+  readonly max_age: number;
+  readonly max_msgs_per_subject?: number;
+  readonly num_replicas: number;
+  readonly no_ack?: boolean;
+  readonly sealed?: boolean;
+}
+
+interface StreamInfo {
+  readonly config: StreamConfig;
+  readonly state: StreamState;
+  readonly created: string;
+}
+
+const DAY_MS = 86_400_000;
+const NANOS = 1e6;
+const LEDGER_DAYS = 90;
+const DEAD_DAYS = 30;
+const ORDERS_DAYS_MORE = 30;
+const START_MS_MAX = 15_000;
+const AT_ONCE_MAX = 16;
+
+/** The streams of every partition. An adopted stream is exactly one partition. */
+export function partitionStreams(settings: Settings): PartitionStreams[] {
+  const { name } = settings;
+  const adopt = settings.sources[0]?.adopt;
+  if (adopt) return [{ partition: 0, input: adopt.stream, control: adopt.control, ledger: ledgerStream(name, 0), adopted: true }];
+  return Array.from({ length: settings.partitions }, (_, partition) => ({
+    partition,
+    input: ordersStream(name, partition),
+    control: controlSubject(name, partition),
+    ledger: ledgerStream(name, partition),
+    adopted: false,
+  }));
+}
+
+/**
+ * Makes or checks every stream of the layout. Throws FatalError (STREAM_UNSUITABLE) with the remedy for a stream that
+ * can't work, and what `Broker.apiRetried` throws. Safe to call by several processes at once.
+ */
+export async function ensureStreams(broker: Broker, settings: Settings): Promise<PartitionStreams[]> {
+  const partitions = partitionStreams(settings);
+  for (const { input, control, adopted } of partitions) if (adopted) await checkAdopted(broker, input, control);
+  const wanted = wantedStreams(settings, partitions);
+  for (let from = 0; from < wanted.length; from += AT_ONCE_MAX) {
+    await Promise.all(wanted.slice(from, from + AT_ONCE_MAX).map((config) => ensureStream(broker, config)));
+  }
+  // Their sources must exist before them.
+  for (const config of gatheringStreams(settings, partitions)) await ensureStream(broker, config);
+  return partitions;
+}
+
+/** Makes or checks the orders streams alone: all that `publish` and `simulate` need. */
+export async function ensureOrdersStreams(broker: Broker, settings: Settings): Promise<PartitionStreams[]> {
+  const partitions = partitionStreams(settings);
+  const ledgers = new Set(partitions.map(({ ledger }) => ledger));
+  for (const config of wantedStreams(settings, partitions)) if (!ledgers.has(config.name)) await ensureStream(broker, config);
+  return partitions;
+}
+
+/** State of a stream, or undefined where there is none. */
+export async function streamState(broker: Broker, stream: string, msMax?: number): Promise<StreamState & { created: string }> {
+  const { state, created } = await broker.api<StreamInfo>(`STREAM.INFO.${stream}`, {}, msMax);
+  return { ...state, created };
+}
+
+function wantedStreams(settings: Settings, partitions: readonly PartitionStreams[]): StreamConfig[] {
+  const { name } = settings;
+  const count = partitions.length;
+  const common = { retention: "limits", storage: "file", num_replicas: settings.replicas, max_msgs_per_subject: -1 } as const;
+  return partitions.flatMap(({ partition, input, ledger, adopted }) => {
+    const layout = `partition ${partition} of ${count}`;
+    const orders: StreamConfig = {
+      ...common,
+      name: input,
+      description: `Tidemark: orders, ${layout}`,
+      subjects: ordersSubjects(name, partition),
+      discard: "new",
+      max_age: (settings.horizonMs + ORDERS_DAYS_MORE * DAY_MS) * NANOS,
+    };
+    const records: StreamConfig = {
+      ...common,
+      name: ledger,
+      description: `Tidemark: migrations and dead letters, ${layout}`,
+      subjects: ledgerSubjects(name, partition),
+      discard: "old",
+      max_age: LEDGER_DAYS * DAY_MS * NANOS,
+    };
+    return adopted ? [records] : [orders, records];
+  });
+}
+
+function gatheringStreams(settings: Settings, partitions: readonly PartitionStreams[]): StreamConfig[] {
+  const common = { retention: "limits", storage: "file", num_replicas: settings.replicas, discard: "old", subjects: [] } as const;
+  const gather = (name: string, what: string, filter: string, days: number): StreamConfig => ({
+    ...common,
+    name,
+    description: `Tidemark: ${what} of ${partitions.length} partitions`,
+    sources: partitions.map(({ ledger }) => ({ name: ledger, filter_subject: filter })),
+    max_age: days * DAY_MS * NANOS,
+  });
+  return [
+    gather(migrationsStream(settings.name), "all migrations", migrationsSubjects(settings.name), LEDGER_DAYS),
+    gather(deadStream(settings.name), "all dead letters", deadSubjects(settings.name), DEAD_DAYS),
+  ];
+}
+
+async function ensureStream(broker: Broker, wanted: StreamConfig): Promise<void> {
+  const found = await findConfig(broker, wanted.name);
+  if (found === undefined) {
+    // Without effect where another process made the same stream meanwhile.
+    await change(broker, "CREATE", wanted);
+    return;
+  }
+  checkOwn(found, wanted);
+  if (found.max_age !== wanted.max_age || found.num_replicas !== wanted.num_replicas) {
+    await change(broker, "UPDATE", { ...found, max_age: wanted.max_age, num_replicas: wanted.num_replicas });
+  }
+}
+
+async function change(broker: Broker, verb: "CREATE" | "UPDATE", config: StreamConfig): Promise<void> {
+  try {
+    await broker.apiRetried(`STREAM.${verb}.${config.name}`, config, START_MS_MAX);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const remedy = /insufficient storage|no space/i.test(error.description)
+      ? "Free some space, or raise JetStream's max_file_store."
+      : /replicas/i.test(error.description)
+        ? "Set replicas to at most the number of servers in the cluster."
+        : "Change the stream or subject that stands in the way, or choose another name in the configuration.";
+    throw new FatalError("STREAM_UNSUITABLE", `can't ${verb.toLowerCase()} stream ${config.name}: ${reasonOf(error)}`, { cause: error, remedy });
+  }
+}
+
+async function findConfig(broker: Broker, stream: string): Promise<StreamConfig | undefined> {
+  try {
+    return (await broker.apiRetried<StreamInfo>(`STREAM.INFO.${stream}`, {}, START_MS_MAX)).config;
+  } catch (error) {
+    if (error instanceof ApiError && error.errorCode === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+function checkOwn(found: StreamConfig, wanted: StreamConfig): void {
+  const layout = /\d+( partitions)?$/;
+  const [foundLayout, wantedLayout] = [found, wanted].map(({ description = "" }) => layout.exec(description)?.[0]);
+  if (/^Tidemark: /.test(found.description ?? "") && foundLayout !== wantedLayout) {
+    unsuitable(wanted.name, `was made for ${foundLayout} partitions, the configuration has ${wantedLayout}`, "Set partitions back, or choose another name: another count is another layout.");
+  }
+  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  if (found.retention !== wanted.retention) unsuitable(wanted.name, `has ${found.retention} retention, not limits`);
+  if (!same([...(found.subjects ?? [])].sort(), [...(wanted.subjects ?? [])].sort())) {
+    unsuitable(wanted.name, `takes ${found.subjects?.join(", ") || "nothing"}, expected ${wanted.subjects?.join(", ") || "nothing"}`);
+  }
+  const names = (config: StreamConfig) => (config.sources ?? []).map((source) => source.name).sort();
+  if (!same(names(found), names(wanted))) unsuitable(wanted.name, `gathers other streams than ${names(wanted).join(", ")}`);
+  checkHistory(found);
+}
+
+/** What an input or ledger must never do: lose a message because another one came. */
+function checkHistory(found: StreamConfig): void {
+  if ((found.max_msgs_per_subject ?? -1) > 0) {
+    unsuitable(found.name, `keeps only ${found.max_msgs_per_subject} messages a subject`, `Run: nats stream edit ${found.name} --max-msgs-per-subject=-1`);
+  }
+}
+
+/** Throws FatalError (STREAM_UNSUITABLE) where someone else's stream can't be read as one partition. */
+async function checkAdopted(broker: Broker, stream: string, control: string): Promise<void> {
+  const found = await findConfig(broker, stream);
+  if (found === undefined) unsuitable(stream, "does not exist", "Make the stream, or leave `stream` out of the source: Tidemark then makes its own.");
+  if (found.retention !== "limits") {
+    unsuitable(stream, `has ${found.retention} retention: what others read would go before we have read it`, `Make it anew with limits retention (it can't be changed), or read it through a stream that sources it: nats stream add ${stream}_TIDEMARK --source ${stream} --retention limits`);
+  }
+  checkHistory(found);
+  if (found.sealed) unsuitable(stream, "is sealed: no control message can be stored", "Adopt a copy of it, made by --source.");
+  if (found.no_ack) unsuitable(stream, "acknowledges nothing (no_ack)", `Run: nats stream edit ${stream} --ack`);
+  if (!found.subjects?.some((pattern) => subjectMatches(pattern, control))) {
+    const subjects = [...(found.subjects ?? []), control].join(",");
+    unsuitable(stream, `does not take the control subject ${control}`, `Run: nats stream edit ${stream} --subjects "${subjects}", or set the source's \`control\` to a subject it takes.`);
+  }
+}
+
+function unsuitable(stream: string, detail: string, remedy?: string): never {
+  throw new FatalError("STREAM_UNSUITABLE", `stream ${stream} ${detail}`, remedy === undefined ? undefined : { remedy });
+}
