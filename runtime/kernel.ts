@@ -1,0 +1,453 @@
+/**
+ * The kernel's other side: the only code that touches its memory. Addresses come from the kernel's exports and are
+ * never typed a second time; the layout of records is drawn in core/output.ts and core/kernel.ts.
+ */
+import { FatalError } from "./errors.js";
+import { encodeSource } from "./fieldtable.js";
+import {
+  CAUSES,
+  type DeadLetter,
+  type InputMessage,
+  KINDS,
+  type Migration,
+  OUTCOMES,
+  type OutputRecord,
+  type Place,
+  REASONS,
+  type Reason,
+  type Values,
+} from "./record.js";
+import type { Dimension, Model, Settings } from "./settings.js";
+
+const PAGE = 65_536;
+const PAGES_MAX = 65_536;
+const NO_SEGMENT = 255;
+const NO_CHANNEL = 255;
+const UNREADABLE = 0xffff;
+const NO_LIMIT = 0x7fff_ffff_ffff_ffffn;
+const MEASURES = ["newest", "count", "sum", "oldest"] as const;
+const HEADER_BYTES = 24;
+const MIGRATION_RECORD = 1;
+
+/** What `run` and `tick` say. */
+export const DONE = 0;
+export const MORE = 1;
+export const FULL = 2;
+
+type Wasm = Record<string, (...args: (number | bigint)[]) => number> & Record<string, WebAssembly.Global>;
+
+export interface KernelOptions {
+  readonly wasm: WebAssembly.Module;
+  readonly settings: Settings;
+  readonly partition: number;
+  /** 16 bytes that key the hashes. */
+  readonly seed: Uint8Array;
+  /** Whether a customer of another partition is to be rejected. */
+  readonly checksPartition: boolean;
+}
+
+/** One instance of the kernel with the memory of one partition. */
+export class Kernel {
+  readonly #wasm: Wasm;
+  readonly #buffer: ArrayBuffer;
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  readonly #floats: Float64Array;
+  readonly #view: DataView;
+  readonly #models: readonly Model[];
+  readonly #input: number;
+  readonly #inputEnd: number;
+  readonly #output: number;
+  #written = 0; // bytes of messages behind the input's start
+  readonly memoryBytes: number;
+
+  /** Reserves the memory of the partition whole. Throws FatalError (PARTITION_FULL) where it would pass 4 GiB. */
+  constructor({ wasm, settings, partition, seed, checksPartition }: KernelOptions) {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: PAGES_MAX });
+    const abort = (message: number, _file: number, line: number) => {
+      const length = new DataView(memory.buffer).getUint32(message - 4, true);
+      const text = new TextDecoder("utf-16le").decode(new Uint8Array(memory.buffer, message, length));
+      throw new FatalError("KERNEL_FAULT", `an assertion of the kernel failed: ${text} (line ${line})`);
+    };
+    const exports = new WebAssembly.Instance(wasm, { env: { memory, abort } }).exports;
+    this.#wasm = exports as unknown as Wasm;
+    this.#models = settings.models;
+    const { customers, entries, idBytes } = settings.capacity;
+    const windows = Math.max(...settings.models.map((model) => windowsOf(model).length));
+    const end = this.#call("plan", customers, entries, idBytes, settings.models.length, windows);
+    if (end > PAGES_MAX * PAGE)
+      throw new FatalError(
+        "PARTITION_FULL",
+        `the capacities of a partition need ${(end / 2 ** 30).toFixed(1)} GiB, and it can have 4`,
+        { remedy: "Lower capacity.customers or capacity.entries, and use more partitions." },
+      );
+    memory.grow(Math.ceil(end / PAGE) - 1);
+    this.memoryBytes = end;
+    this.#buffer = memory.buffer;
+    this.#bytes = new Uint8Array(this.#buffer);
+    this.#words = new Uint32Array(this.#buffer);
+    this.#floats = new Float64Array(this.#buffer);
+    this.#view = new DataView(this.#buffer);
+    this.#input = this.#constant("INPUT");
+    this.#inputEnd = this.#input + this.#constant("INPUT_BYTES");
+    this.#output = this.#constant("OUTPUT");
+    const keys = new DataView(seed.buffer, seed.byteOffset, 16);
+    this.#call(
+      "configure",
+      keys.getBigUint64(0, true),
+      keys.getBigUint64(8, true),
+      settings.models.length,
+      settings.clock === "event" ? 1 : 0,
+      settings.horizonMs,
+      settings.parkForMs,
+      settings.futureToleranceMs,
+      settings.parkedMax,
+      settings.ordersPerCustomerMax,
+      checksPartition ? settings.partitions : 0,
+      partition,
+    );
+    this.#writeModels(settings);
+    this.#writeSources(settings);
+  }
+
+  #call(name: string, ...args: (number | bigint)[]): number {
+    const call = this.#wasm[name] as (...args: (number | bigint)[]) => number;
+    return call(...args);
+  }
+
+  #constant(name: string): number {
+    return Number((this.#wasm[name] as WebAssembly.Global).value);
+  }
+
+  #writeModels({ models, channels }: Settings): void {
+    const takes = this.#constant("TAKES");
+    const channelsMax = this.#constant("CHANNELS_MAX");
+    for (const [number, model] of models.entries()) {
+      writeModel(this.#view, this.#constant("MODELS") + number * this.#constant("MODEL_BYTES"), model);
+      this.#bytes.set(model.cells, this.#constant("CELLS") + number * this.#constant("CELLS_MAX"));
+      // The last column stands for every channel without a number.
+      this.#bytes[takes + number * channelsMax + channelsMax - 1] = model.channels === "*" ? 1 : 0;
+    }
+    for (const [channel, { name, currency }] of channels.entries()) {
+      const bytes = new TextEncoder().encode(name);
+      this.#bytes.set(bytes, this.#input);
+      this.#call("nameChannel", bytes.length, currency === undefined ? 0 : packCurrency(currency));
+      for (const [number, model] of models.entries())
+        this.#bytes[takes + number * channelsMax + channel] =
+          model.channels === "*" || model.channels.includes(name) ? 1 : 0;
+    }
+    this.#bytes.fill(0, this.#input, this.#input + 256);
+    const [first] = models;
+    if (first !== undefined && models.every(({ currency }) => currency === first.currency))
+      this.#call("shareCurrency", packCurrency(first.currency));
+  }
+
+  #writeSources({ sources }: Settings): void {
+    for (const [number, source] of sources.entries())
+      this.#bytes.set(encodeSource(source), this.#constant("SOURCES") + number * this.#constant("SOURCE_BYTES"));
+  }
+
+  /** Copies a message behind those written since `clear`. False where the input region has no room for it. */
+  write({ sequence, stamp, subject, source, silent, body }: InputMessage): boolean {
+    const at = this.#input + this.#written;
+    // A subject has at most 3 bytes a code unit.
+    if (at + HEADER_BYTES + 3 * subject.length + body.length + 8 > this.#inputEnd) return false;
+    const subjectLength = new TextEncoder().encodeInto(subject, this.#bytes.subarray(at + HEADER_BYTES)).written;
+    this.#view.setUint32(at, body.length, true);
+    this.#view.setUint16(at + 4, subjectLength, true);
+    this.#bytes[at + 6] = source;
+    this.#bytes[at + 7] = silent ? 1 : 0;
+    this.#floats[(at + 8) / 8] = sequence;
+    this.#floats[(at + 16) / 8] = stamp;
+    this.#bytes.set(body, at + HEADER_BYTES + subjectLength);
+    this.#written = (this.#written + HEADER_BYTES + subjectLength + body.length + 7) & ~7;
+    return true;
+  }
+
+  /** Makes the input empty; `run` begins with what is written next. */
+  clear(): void {
+    this.#written = 0;
+    this.#call("begin");
+  }
+
+  /** Applies the messages written, or goes on with them: DONE, MORE (read the records, call again) or FULL. */
+  run(): number {
+    return this.#call("run", this.#written);
+  }
+
+  beginTick(instant: number, sequence: number): void {
+    this.#call("beginTick", instant, sequence);
+  }
+
+  /** Begins a control message other than a tick. */
+  beginControl(stamp: number, sequence: number): void {
+    this.#call("beginControl", stamp, sequence);
+  }
+
+  /** Fires what the tick or control message may fire: DONE or MORE. */
+  tick(): number {
+    return this.#call("tick");
+  }
+
+  /** Dead-letters a whole message that the runtime refuses. The records are then read as after `run`. */
+  reject(reason: Reason, { subject, body }: InputMessage): void {
+    const kept = Math.min(body.length, this.#constant("DEAD_BYTES_MAX"));
+    const { written } = new TextEncoder().encodeInto(subject, this.#bytes.subarray(this.#input));
+    this.#bytes.set(body.subarray(0, kept), this.#input + written);
+    this.#call("rejectMessage", REASONS.indexOf(reason), written, kept, body.length);
+  }
+
+  goLive(): void {
+    this.#call("goLive");
+  }
+
+  /** The records of the last `run`, `tick` or `reject`, in ledger order. */
+  *records(): Generator<OutputRecord> {
+    const end = this.#output + this.#call("outputBytes");
+    for (let at = this.#output; at < end; at += this.#words[at / 4] as number)
+      yield this.#bytes[at + 4] === MIGRATION_RECORD ? this.#readMigration(at) : this.#readDead(at);
+  }
+
+  #float(at: number): number {
+    return this.#floats[at / 8] as number;
+  }
+
+  #byte(at: number): number {
+    return this.#bytes[at] as number;
+  }
+
+  #half(at: number): number {
+    return this.#view.getUint16(at, true);
+  }
+
+  #text(at: number, length: number): string {
+    return decoder.decode(this.#bytes.subarray(at, at + length));
+  }
+
+  #readMigration(at: number): Migration {
+    const number = this.#byte(at + 5);
+    const model = this.#models[number] as Model;
+    const channel = this.#byte(at + 111);
+    const customerLength = this.#half(at + 112);
+    const eventLength = this.#half(at + 114);
+    const orderLength = this.#half(at + 116);
+    const text = at + this.#constant("MIGRATION_TEXT_AT");
+    const figures = at + this.#constant("BEFORE_AT");
+    const from = this.#readPlace(model, this.#byte(at + 108), this.#float(at + 48), at + 64);
+    const to = this.#readPlace(model, this.#byte(at + 109), this.#float(at + 56), at + 72);
+    const nextAt = this.#float(at + 88);
+    return {
+      type: "migration",
+      number: this.#float(at + 8),
+      previous: this.#float(at + 16),
+      model: number,
+      customer: this.#text(text, customerLength),
+      revision: this.#words[(at + 104) / 4] as number,
+      time: this.#float(at + 40),
+      silent: this.#byte(at + 7) === 1,
+      from,
+      to,
+      cause: {
+        kind: CAUSES[this.#byte(at + 6)] as Migration["cause"]["kind"],
+        event: eventLength === 0 ? null : this.#text(text + customerLength, eventLength),
+        order: orderLength === 0 ? null : this.#text(text + customerLength + eventLength, orderLength),
+        channel: channel === NO_CHANNEL ? null : this.#channelName(channel),
+        time: someOrNull(this.#float(at + 96)),
+      },
+      before: this.#readValues(figures, model, from),
+      after: this.#readValues(figures + FIGURES_BYTES, model, to),
+      next: nextAt === 0 ? null : { at: nextAt, segment: this.#byte(at + 110) },
+      due: someOrNull(this.#float(at + 80)),
+      sequence: this.#float(at + 24),
+      clock: this.#float(at + 32),
+    };
+  }
+
+  #readPlace(model: Model, segment: number, since: number, bands: number): Place {
+    return {
+      segment: segment === NO_SEGMENT ? null : segment,
+      since: someOrNull(since),
+      bands: Array.from(this.#bytes.subarray(bands, bands + model.dimensions.length)),
+    };
+  }
+
+  #readValues(at: number, model: Model, { segment, bands }: Pick<Place, "segment" | "bands">): Values {
+    return {
+      firstOrder: someOrNull(this.#float(at)),
+      lastOrder: someOrNull(this.#float(at + 8)),
+      orders: this.#float(at + 16),
+      spend: this.#float(at + 24),
+      ordersEver: this.#float(at + 32),
+      spendEver: this.#float(at + 40),
+      points: segment === null ? 0 : pointsOf(model, bands),
+    };
+  }
+
+  #readDead(at: number): DeadLetter {
+    const customerLength = this.#half(at + 44);
+    const subjectLength = this.#half(at + 6);
+    const text = at + this.#constant("DEAD_TEXT_AT");
+    const subject = text + (customerLength === UNREADABLE ? 0 : customerLength);
+    const bytes = subject + subjectLength;
+    return {
+      type: "dead",
+      number: this.#float(at + 8),
+      reason: REASONS[this.#byte(at + 5)] as Reason,
+      subject: this.#text(subject, subjectLength),
+      sequence: this.#float(at + 16),
+      index: this.#words[(at + 32) / 4] as number,
+      length: this.#words[(at + 36) / 4] as number,
+      // A copy: the region is written again.
+      bytes: this.#bytes.slice(bytes, bytes + (this.#words[(at + 40) / 4] as number)),
+      customer: customerLength === UNREADABLE ? null : this.#text(text, customerLength),
+      clock: this.#float(at + 24),
+    };
+  }
+
+  #channelName(channel: number): string {
+    return this.#text(this.#call("channelName", channel), this.#call("channelNameLength", channel));
+  }
+
+  /** Rows of every customer that has them, by customer number and model. */
+  *rows(): Generator<KernelRow> {
+    const size = this.#constant("ROW_RECORD_BYTES");
+    for (let from = 1; from !== 0; ) {
+      from = this.#call("writeRows", from);
+      const end = this.#output + this.#call("rowBytesWritten");
+      for (let at = this.#output; at < end; at += size) yield this.#readRow(at);
+    }
+  }
+
+  #readRow(at: number): KernelRow {
+    const model = this.#byte(at + 4);
+    const segment = this.#byte(at + 5);
+    const dimensions = (this.#models[model] as Model).dimensions;
+    const place = {
+      segment: segment === NO_SEGMENT ? null : segment,
+      bands: Array.from(this.#bytes.subarray(at + 16, at + 16 + dimensions.length)),
+    };
+    return {
+      model,
+      customer: this.#text(this.#words[(at + 8) / 4] as number, this.#half(at + 6)),
+      ...place,
+      values: this.#readValues(at + 24, this.#models[model] as Model, place),
+    };
+  }
+
+  /** Customers in each cell of a model: a copy. */
+  cells(model: number): Uint32Array {
+    const at = this.#constant("COUNTS") + model * this.#constant("CELLS_MAX") * 4;
+    return this.#words.slice(at / 4, at / 4 + (this.#models[model] as Model).cells.length);
+  }
+
+  /** T, ms. */
+  get clock(): number {
+    return this.#call("clock");
+  }
+
+  /** The oldest instant not yet fired, null where all rows are exact at T. */
+  get overdue(): number | null {
+    return someOrNull(this.#call("overdue"));
+  }
+
+  /** No row changes by time alone before this instant; null for never. */
+  get nextDue(): number | null {
+    return someOrNull(this.#call("nextDue"));
+  }
+
+  get live(): boolean {
+    return this.#call("isLive") === 1;
+  }
+
+  /** Ledger number of the last record made. */
+  get recordCount(): number {
+    return this.#call("recordCount");
+  }
+
+  /** Customers that have rows. */
+  get appliedCount(): number {
+    return this.#call("appliedCount");
+  }
+
+  /** Counters since the start of the input and sizes at the moment. */
+  counters() {
+    const counter = (region: string, index: number) =>
+      Number(this.#view.getBigInt64(this.#constant(region) + index * 8, true));
+    return {
+      events: KINDS.map((_, kind) => OUTCOMES.map((_, outcome) => counter("EVENTS", kind * OUTCOMES.length + outcome))),
+      dead: REASONS.map((_, reason) => counter("DEAD", reason)),
+      messages: this.#call("messageCount"),
+      ticks: this.#call("tickCount"),
+      fired: this.#call("firedCount"),
+      spurious: this.#call("spuriousCount"),
+      customers: this.#call("customerCount"),
+      entries: this.#call("entryCount"),
+      idBytes: this.#call("idByteCount"),
+      parked: this.#call("parkedCount"),
+      chainLongest: this.#call("chainLongest"),
+      chainSteps: this.#call("chainSteps"),
+      timersPending: this.#call("timerCount"),
+    };
+  }
+
+  /** All memory from the first region of the layout on: a view. */
+  memory(): Uint8Array {
+    return this.#bytes.subarray(this.#constant("STATUS"));
+  }
+}
+
+export interface KernelRow {
+  readonly model: number;
+  readonly customer: string;
+  readonly segment: number | null;
+  readonly bands: readonly number[];
+  readonly values: Values;
+}
+
+const FIGURES_BYTES = 48;
+const decoder = new TextDecoder();
+
+function someOrNull(value: number): number | null {
+  return value === 0 ? null : value;
+}
+
+/** Sum of the points of these bands. */
+export function pointsOf(model: Model, bands: readonly number[]): number {
+  return bands.reduce((sum, band, d) => sum + (model.dimensions[d]?.bands[band - 1]?.points ?? 0), 0);
+}
+
+/** Three letters of five bits each, A = 1. */
+function packCurrency(currency: string): number {
+  return [...currency].reduce((packed, letter) => packed * 32 + letter.charCodeAt(0) - 64, 0);
+}
+
+/** Dimensions that need a window of their own: those that are neither an age nor `ever`. */
+function windowsOf(model: Model): Dimension[] {
+  return model.dimensions.filter(({ windowMs }) => Number.isFinite(windowMs));
+}
+
+/** Writes a model as core/models.ts reads it. */
+function writeModel(view: DataView, at: number, model: Model): void {
+  const windows = windowsOf(model);
+  const place = (measure: string) => model.dimensions.findIndex((dimension) => dimension.measure === measure);
+  view.setUint32(at, model.dimensions.length, true);
+  view.setUint32(at + 4, windows.length, true);
+  view.setUint16(at + 8, packCurrency(model.currency), true);
+  view.setUint8(at + 10, model.otherCurrency === "count" ? 1 : 0);
+  view.setUint8(at + 11, model.fullRefund === "keep" ? 1 : 0);
+  view.setUint8(at + 12, place("count"));
+  view.setUint8(at + 13, place("sum"));
+  for (const [slot, { windowMs, measure }] of windows.entries()) {
+    view.setBigInt64(at + 16 + slot * 16, BigInt(windowMs), true);
+    view.setUint8(at + 16 + slot * 16 + 8, MEASURES.indexOf(measure));
+  }
+  for (const [number, dimension] of model.dimensions.entries()) {
+    const to = at + 144 + number * 88;
+    view.setUint8(to, MEASURES.indexOf(dimension.measure));
+    view.setUint8(to + 1, dimension.bands.length);
+    view.setUint8(to + 2, windows.includes(dimension) ? windows.indexOf(dimension) : 255);
+    view.setUint32(to + 4, model.strides[number] as number, true);
+    for (const [band, { limit }] of dimension.bands.entries())
+      view.setBigInt64(to + 8 + band * 8, Number.isFinite(limit) ? BigInt(limit) : NO_LIMIT, true);
+  }
+}

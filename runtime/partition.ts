@@ -1,0 +1,268 @@
+/** One partition of the engine: messages in, records out. It knows no broker, no file and no clock but its input's. */
+import { encodeDeadLetter, encodeMigration } from "./cloudevent.js";
+import { type Control, readControl } from "./control.js";
+import { FatalError } from "./errors.js";
+import { DONE, FULL, Kernel, type KernelRow } from "./kernel.js";
+import {
+  CAUSES,
+  type InputMessage,
+  type LedgerRecord,
+  type Migration,
+  type OutputRecord,
+  type Reason,
+} from "./record.js";
+import type { Capacity, Dimension, Model, Settings } from "./settings.js";
+import { compareRows, type StateRow } from "./state.js";
+
+export interface PartitionOptions {
+  /** Compiled from the kernel's release (or debug) build. */
+  readonly wasm: WebAssembly.Module;
+  readonly settings: Settings;
+  readonly partition: number;
+  /** 16 bytes that key the hashes. No output depends on them. */
+  readonly seed: Uint8Array;
+  /** The input is an adopted stream, read whole as this partition: customers of any hash belong here. */
+  readonly adopted?: boolean;
+  /** Starts live: nothing is silent for want of a `live` event. */
+  readonly live?: boolean;
+}
+
+/** Counts since the start of the input, and sizes at the moment. */
+export interface PartitionStats {
+  /** By kind and outcome, in the order of KINDS and OUTCOMES. */
+  readonly events: readonly (readonly number[])[];
+  /** By reason, in the order of REASONS. */
+  readonly dead: readonly number[];
+  /** By model, segments (null: none) and cause, in the order of CAUSES. */
+  readonly migrations: readonly MigrationCount[];
+  readonly messages: number;
+  readonly ticks: number;
+  /** Pairs of instant and customer that fired; timers that fired early, looked, and were armed anew. */
+  readonly fired: number;
+  readonly spurious: number;
+  readonly customers: number;
+  readonly entries: number;
+  readonly idBytes: number;
+  readonly parked: number;
+  /** Most entries that one customer ever had; entries looked at to find the places of late orders. */
+  readonly chainLongest: number;
+  readonly chainSteps: number;
+  readonly timersPending: number;
+  readonly memoryBytes: number;
+  readonly capacity: Capacity;
+}
+
+export interface MigrationCount {
+  readonly model: number;
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly cause: number;
+  readonly count: number;
+}
+
+export interface ModelCounts {
+  readonly model: string;
+  /** Customers in each cell. */
+  readonly cells: Uint32Array;
+  /** Customers in each segment, in the model's order. */
+  readonly segments: number[];
+  /** Customers in no segment. */
+  readonly none: number;
+  /** All customers: the sum of the segments and none. */
+  readonly customers: number;
+}
+
+export class Partition {
+  readonly partition: number;
+  #kernel: Kernel;
+  #settings: Settings;
+  #position = { sequence: 0, stamp: 0 };
+  readonly #migrations = new Map<string, { model: number; from: number | null; to: number | null; cause: number; count: number }>();
+
+  /** Reserves all memory. Throws FatalError (PARTITION_FULL) where the capacities pass 4 GiB. */
+  constructor(options: PartitionOptions) {
+    this.partition = options.partition;
+    this.#settings = options.settings;
+    this.#kernel = new Kernel({ ...options, checksPartition: options.adopted !== true && options.settings.partitions > 1 });
+    if (options.live === true) this.#kernel.goLive();
+  }
+
+  /**
+   * Applies messages in order and yields the ledger records that they cause, in batches of bounded size; nothing
+   * more is applied until the next batch is asked for. Throws FatalError (PARTITION_FULL) where a region is full:
+   * nothing of the event at fault was written, and the position is that of the last message applied whole.
+   */
+  *apply(messages: readonly InputMessage[]): Generator<readonly LedgerRecord[], void, undefined> {
+    for (const batch of this.records(messages))
+      yield batch.map((record) =>
+        record.type === "migration"
+          ? encodeMigration(record, this.#settings, this.partition)
+          : encodeDeadLetter(record, this.#settings, this.partition),
+      );
+  }
+
+  /** As `apply`, with records as plain objects. */
+  *records(messages: readonly InputMessage[]): Generator<readonly OutputRecord[], void, undefined> {
+    for (let next = 0; next < messages.length; ) {
+      const first = messages[next] as InputMessage;
+      if (first.control) {
+        yield* this.#control(first);
+        next++;
+      } else if (first.body.length > this.#settings.messageBytesMax) {
+        yield* this.#reject("overLimit", first);
+        next++;
+      } else {
+        this.#kernel.clear();
+        const start = next;
+        while (next < messages.length && this.#fits(messages[next] as InputMessage)) next++;
+        if (next === start) throw new FatalError("KERNEL_FAULT", `message ${first.sequence} does not fit the input region`);
+        yield* this.#drain(() => this.#kernel.run());
+      }
+      const { sequence, stamp } = messages[next - 1] as InputMessage;
+      this.#position = { sequence, stamp };
+    }
+  }
+
+  #fits(message: InputMessage): boolean {
+    return !message.control && message.body.length <= this.#settings.messageBytesMax && this.#kernel.write(message);
+  }
+
+  /** Yields what each step puts out, until the kernel is done. */
+  *#drain(step: () => number): Generator<readonly OutputRecord[], void, undefined> {
+    while (true) {
+      const status = step();
+      const records = [...this.#kernel.records()];
+      for (const record of records) if (record.type === "migration") this.#count(record);
+      if (records.length > 0) yield records;
+      if (status === DONE) return;
+      if (status === FULL) throw this.#fullError();
+    }
+  }
+
+  *#control(message: InputMessage): Generator<readonly OutputRecord[], void, undefined> {
+    const control: Control | Reason = readControl(message.body, this.#settings.clock);
+    if (typeof control === "string") {
+      yield* this.#reject(control, message);
+      return;
+    }
+    const { stamp, sequence } = message;
+    if (control.type === "tick") this.#kernel.beginTick(control.time ?? stamp, sequence);
+    else this.#kernel.beginControl(stamp, sequence);
+    yield* this.#drain(() => this.#kernel.tick());
+    if (control.type === "live") this.#kernel.goLive();
+  }
+
+  *#reject(reason: Reason, message: InputMessage): Generator<readonly OutputRecord[], void, undefined> {
+    this.#kernel.beginControl(message.stamp, message.sequence);
+    this.#kernel.reject(reason, message);
+    yield [...this.#kernel.records()];
+    yield* this.#drain(() => this.#kernel.tick());
+  }
+
+  #count({ model, from, to, cause }: Migration): void {
+    const number = CAUSES.indexOf(cause.kind);
+    const key = `${model}/${from.segment}/${to.segment}/${number}`;
+    const counted = this.#migrations.get(key);
+    if (counted === undefined)
+      this.#migrations.set(key, { model, from: from.segment, to: to.segment, cause: number, count: 1 });
+    else counted.count++;
+  }
+
+  #fullError(): FatalError {
+    const { customers, entries, idBytes } = this.#kernel.counters();
+    const { capacity } = this.#settings;
+    return new FatalError(
+      "PARTITION_FULL",
+      `partition ${this.partition} is full behind message ${this.#position.sequence}: ` +
+        `${customers} of ${capacity.customers} customers, ${entries} of ${capacity.entries} entries of the log, ` +
+        `${idBytes} of ${capacity.idBytes} bytes of ids`,
+    );
+  }
+
+  /** Sequence and stamp of the last message applied; 0 before the first. */
+  get position(): { readonly sequence: number; readonly stamp: number } {
+    return this.#position;
+  }
+
+  /** Ledger number of the last record made, 0 before the first. */
+  get recordNumber(): number {
+    return this.#kernel.recordCount;
+  }
+
+  /** T in ms, 0 before the first message. */
+  get clock(): number {
+    return this.#kernel.clock;
+  }
+
+  get live(): boolean {
+    return this.#kernel.live;
+  }
+
+  /** The configuration in force. */
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  /** The oldest instant not yet fired (at most the clock), null when all rows are exact at the clock. */
+  get overdue(): number | null {
+    return this.#kernel.overdue;
+  }
+
+  /** The earliest instant at which something may fall due, null for never. */
+  get nextDue(): number | null {
+    return this.#kernel.nextDue;
+  }
+
+  /** Customers in each cell and segment of each model. */
+  counts(): ModelCounts[] {
+    const customers = this.#kernel.appliedCount;
+    return this.#settings.models.map((model, number) => {
+      const cells = this.#kernel.cells(number);
+      const segments = model.segments.map(() => 0);
+      let placed = 0;
+      for (const [cell, count] of cells.entries()) {
+        const segment = model.cells[cell] as number;
+        segments[segment] = (segments[segment] as number) + count;
+        placed += count;
+      }
+      return { model: model.name, cells, segments, none: customers - placed, customers };
+    });
+  }
+
+  stats(): PartitionStats {
+    return {
+      ...this.#kernel.counters(),
+      migrations: [...this.#migrations.values()].map((count) => ({ ...count })),
+      memoryBytes: this.#kernel.memoryBytes,
+      capacity: this.#settings.capacity,
+    };
+  }
+
+  /** Every customer in every model, in the order of the State CSV; exact at the clock when nothing is overdue. */
+  state(): StateRow[] {
+    return [...this.#kernel.rows()].map((row) => this.#stateRow(row)).sort(compareRows);
+  }
+
+  #stateRow({ model: number, customer, segment, bands, values }: KernelRow): StateRow {
+    const model = this.#settings.models[number] as Model;
+    const band = (name: Dimension["name"]) => {
+      const d = model.dimensions.findIndex((dimension) => dimension.name === name);
+      return d < 0 ? null : (model.dimensions[d]?.bands[(bands[d] as number) - 1]?.name ?? "none");
+    };
+    return {
+      model: model.name,
+      customer,
+      ...values,
+      recency: band("recency"),
+      frequency: band("frequency"),
+      monetary: band("monetary"),
+      tenure: band("tenure"),
+      segment: segment === null ? null : (model.segments[segment] as string),
+    };
+  }
+
+  /** All memory from the first region of the layout on: a view. For tests that compare builds. */
+  memory(): Uint8Array {
+    return this.#kernel.memory();
+  }
+}
