@@ -1,6 +1,7 @@
 /** The WebSocket server at /ws: migrations as they are written to the ledger, and live counts. */
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
 import { z } from "zod";
 import type { EdgeEngine } from "../edge.js";
@@ -104,6 +105,7 @@ class Edge implements WebSocketEdge {
       record: (record) => this.#broadcast(record),
       gap: (partition) => this.#gap(partition),
       error: (error) => this.#report(error),
+      pace: () => this.#pace(),
     });
     server.on("upgrade", this.#upgrade);
     this.#pinging = setInterval(() => this.#ping(), this.limits.pingMs).unref();
@@ -358,6 +360,20 @@ class Edge implements WebSocketEdge {
         }
       }
     }
+  }
+
+  /**
+   * Reading faster than the quickest follower takes it would only make all of them slow. The others get no such
+   * patience, and nobody for more than a second at a time.
+   */
+  async #pace(): Promise<void> {
+    let quickest: Peer | undefined;
+    for (const peer of this.#peers) {
+      const follows = [...peer.subscriptions.values()].some(({ topic }) => topic === "migrations");
+      if (follows && peer.queueBytes < (quickest?.queueBytes ?? Number.POSITIVE_INFINITY)) quickest = peer;
+    }
+    if (quickest === undefined || quickest.queueBytes <= this.limits.queueBytesMax / 4) return;
+    await Promise.race([quickest.drained(), delay(1_000)]);
   }
 
   #gap(partition: number): void {

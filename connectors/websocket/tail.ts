@@ -3,8 +3,9 @@
  * Reading begins with the first subscriber and ends some time after the last: a load of history that nobody
  * watches costs nothing here.
  */
-import { encode } from "@msgpack/msgpack";
+import { setMaxListeners } from "node:events";
 import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
+import { encode } from "@msgpack/msgpack";
 import type { LedgerEntry, LedgerReader } from "../edge.js";
 import { encodePosition } from "./position.js";
 import type { Format, Limits, MigrationEvent } from "./protocol.js";
@@ -45,9 +46,12 @@ export interface TailHooks {
   /** Records are missing before this one: nobody who follows has everything any more. */
   readonly gap: (partition: number) => void;
   readonly error: (error: unknown) => void;
+  /** Asked between bursts: resolves when it is worth reading on. */
+  readonly pace: () => Promise<void>;
 }
 
-const BURST = 64;
+/** Records, and bytes of them, between two turns of the sockets. */
+const BURST = { records: 64, bytes: 64 * 1024 };
 const RETRY_MS = { first: 100, most: 5_000 };
 
 export class LedgerTail {
@@ -127,6 +131,8 @@ export class LedgerTail {
   }
 
   async #begin(stop: AbortController): Promise<void> {
+    // One listener a partition, and one of each reading.
+    setMaxListeners(0, stop.signal);
     const partitions = Array.from({ length: this.#ledger.partitions }, (_, partition) => partition);
     const [epoch, bounds] = await Promise.all([
       this.#ledger.epoch(),
@@ -151,7 +157,7 @@ export class LedgerTail {
 
   async #follow(partition: number, signal: AbortSignal, reached: (number: number) => void): Promise<void> {
     let waitMs = RETRY_MS.first;
-    let burst = 0;
+    let burst = { records: 0, bytes: 0 };
     while (!signal.aborted) {
       try {
         for await (const entry of this.#ledger.read(partition, this.#last(partition) + 1, signal)) {
@@ -161,7 +167,12 @@ export class LedgerTail {
           reached(entry.number);
           waitMs = RETRY_MS.first;
           // A long run of records would keep the sockets from being written: give them their turn.
-          if (++burst % BURST === 0) await turn();
+          burst.records++;
+          burst.bytes += entry.body.length;
+          if (burst.records < BURST.records && burst.bytes < BURST.bytes) continue;
+          burst = { records: 0, bytes: 0 };
+          await turn();
+          await this.#hooks.pace();
         }
       } catch (error) {
         if (!signal.aborted) this.#hooks.error(error);
