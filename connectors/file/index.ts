@@ -5,4 +5,5 @@ export { instantText, parseInstant, Zone } from "./instant.js";
 export { encodeEvent, type FileItem, Placing } from "./item.js";
 export { type ColumnMap, type MappingOptions, type OrderEvent, parseKinds, parseMap } from "./mapping.js";
 export { FileReader, type ReadOptions, type ReadTally } from "./read.js";
+export { Replay, type ReplayOptions } from "./replay.js";
 export { SORT_MEMORY_BYTES } from "./sort.js";

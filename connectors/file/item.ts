@@ -1,8 +1,8 @@
 /** What a row becomes: one item of a message, placed in time and in a partition. */
 import { Encoder } from "@msgpack/msgpack";
-import type { Source } from "../../runtime/settings.js";
-import { partitionOf } from "../../runtime/subjects.js";
-import { parseInstant, type Zone } from "./instant.js";
+import type { Settings, Source } from "../../runtime/settings.js";
+import { ordersSubject, partitionOf, sourceOf } from "../../runtime/subjects.js";
+import { parseInstant, Zone } from "./instant.js";
 import type { Mapped, OrderEvent } from "./mapping.js";
 import type { RawItem } from "./raw.js";
 
@@ -13,8 +13,11 @@ export interface FileItem {
   /** Event time in ms; of one that can't be read, the time of the row before it in its file. */
   readonly time: number;
   readonly partition: number;
+  /** Of the subject it is published to: its own channel, or the source's. */
   readonly channel: string;
   readonly form: Form;
+  /** It has a time of its own and a customer: the end of the input is the latest of these. */
+  readonly whole: boolean;
   readonly body: Uint8Array;
 }
 
@@ -27,16 +30,16 @@ export function encodeEvent(event: OrderEvent): Uint8Array {
 
 /** Places items of one file. */
 export class Placing {
-  readonly #partitions: number;
+  readonly #settings: Settings;
   readonly #source: Source;
   readonly #zone: Zone | undefined;
+  readonly #channels = new Map<string, string>();
   #time = Number.NEGATIVE_INFINITY;
 
-  /** `zone`: of the source, for a time without an offset. */
-  constructor(source: Source, partitions: number, zone: Zone | undefined) {
+  constructor(settings: Settings, source: Source) {
+    this.#settings = settings;
     this.#source = source;
-    this.#partitions = partitions;
-    this.#zone = zone;
+    this.#zone = source.zone === undefined ? undefined : new Zone(source.zone);
   }
 
   mapped({ event, time }: Mapped): FileItem {
@@ -87,13 +90,29 @@ export class Placing {
     return {
       time: this.#time,
       // Nobody's event belongs to no partition: the first one says what is wrong with it.
-      partition: id === null ? 0 : partitionOf(id, this.#partitions),
-      channel: typeof channel === "string" && channel !== "" ? channel : this.#source.channel,
+      partition: id === null ? 0 : partitionOf(id, this.#settings.partitions),
+      channel: typeof channel === "string" && channel !== "" ? this.#subjectChannel(channel) : this.#source.channel,
       form,
+      whole: time !== null && id !== null && form !== "alone",
       body,
     };
   }
+
+  /** A channel whose subject another source reads, under other names, would be misread there. */
+  #subjectChannel(channel: string): string {
+    let found = this.#channels.get(channel);
+    if (found === undefined) {
+      const { name, sources } = this.#settings;
+      const reads = sources[sourceOf(this.#settings, ordersSubject(name, 0, channel))] === this.#source;
+      found = reads ? channel : this.#source.channel;
+      if (this.#channels.size < CHANNELS_MAX) this.#channels.set(channel, found);
+    }
+    return found;
+  }
 }
+
+/** The kernel's own limit is 255; a wrong column must not cost memory. */
+const CHANNELS_MAX = 1000;
 
 /** A customer id as the kernel reads it: a text, or the digits of an integer. */
 function customerId(value: unknown): string | null {

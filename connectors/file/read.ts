@@ -1,11 +1,10 @@
 /** Reads files of any known format into one sequence of items in event-time order. */
 import type { Readable } from "node:stream";
 import { InputError } from "../../runtime/errors.js";
-import { FIELDS, type Source } from "../../runtime/settings.js";
+import { FIELDS, type Settings, type Source } from "../../runtime/settings.js";
 import { readCsv } from "./csv.js";
 import { type Format, formatOf } from "./format.js";
 import { type InputFile, openInput } from "./input.js";
-import { Zone } from "./instant.js";
 import { type FileItem, Placing } from "./item.js";
 import { columnsOf, type FileField, Mapping, type MappingOptions, memberAt } from "./mapping.js";
 import { readMsgpack } from "./msgpack.js";
@@ -15,9 +14,9 @@ import { Sorter, type SortOptions } from "./sort.js";
 
 export interface ReadOptions extends MappingOptions {
   readonly files: readonly string[];
-  /** What the kernel will read the items as. */
-  readonly source: Source;
-  readonly partitions: number;
+  readonly settings: Settings;
+  /** What the kernel will read the items as; default the first source. */
+  readonly source?: Source | undefined;
   readonly format?: Format | undefined;
   readonly delimiter?: string | undefined;
   /** Events later than this are left out; ms. */
@@ -40,17 +39,28 @@ export interface ReadTally {
   readonly otherKinds: Map<string, number>;
   afterUntil: number;
   beforeAfter: number;
+  /** The latest time of a kept row that has one and a customer: the end of the input. Null for none. */
+  last: number | null;
 }
 
 /** Texts of kinds that are counted one by one; the rest together, so that a wrong column costs no memory. */
 const OTHER_KINDS_MAX = 100;
 
 export class FileReader {
-  readonly tally: ReadTally = { rows: 0, kept: 0, otherKinds: new Map(), afterUntil: 0, beforeAfter: 0 };
+  readonly tally: ReadTally = {
+    rows: 0,
+    kept: 0,
+    otherKinds: new Map(),
+    afterUntil: 0,
+    beforeAfter: 0,
+    last: null,
+  };
   readonly #options: ReadOptions;
+  readonly #source: Source;
 
   constructor(options: ReadOptions) {
     this.#options = options;
+    this.#source = options.source ?? (options.settings.sources[0] as Source); // never empty
   }
 
   /** All items, sorted by time, stable in the order of files and rows. Throws InputError, FatalError (DISK_FULL). */
@@ -72,9 +82,9 @@ export class FileReader {
   }
 
   async #readFile(file: InputFile, sorter: Sorter): Promise<void> {
-    const { source, partitions, signal, progress } = this.#options;
+    const { settings, signal, progress } = this.#options;
     const format = this.#options.format ?? formatOf(file.name, file.head);
-    const placing = new Placing(source, partitions, source.zone === undefined ? undefined : new Zone(source.zone));
+    const placing = new Placing(settings, this.#source);
     for await (const items of this.#batches(file, format, placing)) {
       signal?.throwIfAborted();
       await sorter.add(items.filter((item) => this.#within(item)));
@@ -146,6 +156,7 @@ export class FileReader {
     else if (after !== undefined && item.time <= after) this.tally.beforeAfter++;
     else {
       this.tally.kept++;
+      if (item.whole) this.tally.last = Math.max(this.tally.last ?? item.time, item.time);
       return true;
     }
     return false;
@@ -159,7 +170,7 @@ export class FileReader {
 
   /** Events made from rows have the order event's own field names: the source must read those. */
   #needPlainSource(): void {
-    const { source } = this.#options;
+    const source = this.#source;
     const other = FIELDS.find((field) => {
       const path = source.fields[field];
       return field !== "status" && field !== "cancelled" && path !== undefined && path.join(".") !== field;

@@ -24,9 +24,10 @@ const FORMS: readonly Form[] = ["msgpack", "json", "alone"];
 //   time         0           8   f64
 //   length       8           4   u32, of the body
 //   partition    12          2   u16
-//   form         14          1   index in FORMS
+//   form         14          1   index in FORMS, + 128 where the item is whole
 //   channel      15          1   bytes of the channel's name; the name and the body follow
 const HEADER = 16;
+const WHOLE = 128;
 
 /** Takes items with `add`, then gives them back sorted. To be closed, whatever happens. */
 export class Sorter {
@@ -123,7 +124,7 @@ async function writeRun(file: FileHandle, items: readonly FileItem[]): Promise<v
     header.writeDoubleLE(item.time, 0);
     header.writeUInt32LE(item.body.length, 8);
     header.writeUInt16LE(item.partition, 12);
-    header.writeUInt8(FORMS.indexOf(item.form), 14);
+    header.writeUInt8(FORMS.indexOf(item.form) + (item.whole ? WHOLE : 0), 14);
     header.writeUInt8(channel.length, 15);
     parts.push(header, channel, Buffer.from(item.body.buffer, item.body.byteOffset, item.body.length));
     bytes += HEADER + channel.length + item.body.length;
@@ -152,7 +153,8 @@ async function* readRun(path: string): AsyncGenerator<FileItem[], void, undefine
       items.push({
         time: rest.readDoubleLE(at),
         partition: rest.readUInt16LE(at + 12),
-        form: FORMS[rest.readUInt8(at + 14)] ?? "alone",
+        form: FORMS[rest.readUInt8(at + 14) & ~WHOLE] ?? "alone",
+        whole: (rest.readUInt8(at + 14) & WHOLE) !== 0,
         channel: channels.get(channel) ?? channel,
         body: rest.subarray(end - length, end),
       });

@@ -7,7 +7,7 @@ import { decode, encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Batcher, type FileItem, FileReader, type ReadOptions, Zone } from "../../connectors/file/index.js";
-import type { Source } from "../../runtime/settings.js";
+import { compileSettings, defaultConfig } from "../../runtime/config/index.js";
 import { partitionOf } from "../../runtime/subjects.js";
 
 let folder: string;
@@ -16,17 +16,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const source: Source = {
-  name: "own",
-  subjects: [],
-  channel: "web",
-  fields: { id: ["id"], customer: ["customer"], time: ["time"], amount: ["amount"], channel: ["channel"] },
-  amounts: "minor",
-  status: {},
-  guests: [],
-  anonymous: "skip",
-  negative: "reject",
-};
+const settings = compileSettings({ ...defaultConfig(), partitions: 4 });
 
 function file(name: string, content: string | Uint8Array): string {
   const path = join(folder, name);
@@ -37,8 +27,7 @@ function file(name: string, content: string | Uint8Array): string {
 async function read(path: string, options: Partial<ReadOptions> = {}) {
   const reader = new FileReader({
     files: [path],
-    source,
-    partitions: 4,
+    settings,
     map: {},
     sort: { memoryBytesMax: 1 << 28 },
     ...options,
@@ -66,7 +55,7 @@ describe("csv", () => {
       { id: "c", time: 3000, amount: "x" },
     ]);
     expect(items.map((item) => item.partition)).toEqual([partitionOf("c2", 4), partitionOf("c1", 4), 0]);
-    expect(tally).toMatchObject({ rows: 3, kept: 3 });
+    expect(tally).toMatchObject({ rows: 3, kept: 3, last: 2000 });
   });
 
   test("map, scale, zone and kinds", async () => {
