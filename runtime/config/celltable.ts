@@ -71,19 +71,26 @@ function blocksOf(cells: readonly (readonly number[])[], dimensions: readonly Di
     }
     blocks = [...merged.values()];
   }
-  return blocks.map((block) =>
+  const sorted = blocks.map((block) => block.map(bestFirst)).sort(byBands);
+  return sorted.map((block) =>
     Object.fromEntries(
-      dimensions.map((dimension, d) => [
-        dimension.name,
-        bestFirst(block[d] ?? []).map((band) => bandName(dimension, band)),
-      ]),
+      dimensions.map((dimension, d) => [dimension.name, (block[d] ?? []).map((band) => bandName(dimension, band))]),
     ),
   );
 }
 
 /** `none` last. */
 function bestFirst(bands: readonly number[]): number[] {
-  return [...bands].sort((a, b) => (a || Number.POSITIVE_INFINITY) - (b || Number.POSITIVE_INFINITY));
+  return [...bands].sort((a, b) => rank(a) - rank(b));
+}
+
+function rank(band: number | undefined): number {
+  return band || Number.MAX_SAFE_INTEGER;
+}
+
+function byBands(a: readonly (readonly number[])[], b: readonly (readonly number[])[]): number {
+  const d = a.findIndex((bands, i) => rank(bands[0]) !== rank(b[i]?.[0]));
+  return d === -1 ? 0 : rank(a[d]?.[0]) - rank(b[d]?.[0]);
 }
 
 /** Rules that never, or only in part, decide: in rule order, the worse first. */
@@ -127,6 +134,8 @@ function list(words: readonly string[]): string {
 }
 
 const CANNOT = "·";
+/** Lines a segment: rules over points fall into dozens of blocks that say less than the grid. */
+const BLOCKS_MAX = 6;
 
 /** The table as lines for a terminal: dimensions, segments, and a grid of recency × frequency against monetary for each tenure. */
 export function formatCellTable(model: Model): string {
@@ -161,7 +170,9 @@ function segmentLines(table: CellTable, dimensions: readonly Dimension[]): strin
     const share = `${((100 * cells) / table.cellsPossible).toFixed(1)} %`.padStart(7);
     const head = `  ${segment.padEnd(width)} ${String(cells).padStart(5)} ${share}  `;
     if (blocks.length === 0) return [`${head}no cell`];
-    return blocks.map((block, i) => (i === 0 ? head : " ".repeat(head.length)) + blockText(block, dimensions));
+    const texts = blocks.slice(0, BLOCKS_MAX).map((block) => blockText(block, dimensions));
+    if (blocks.length > BLOCKS_MAX) texts.push(`and ${blocks.length - BLOCKS_MAX} more such blocks: see the grid`);
+    return texts.map((text, i) => (i === 0 ? head : " ".repeat(head.length)) + text);
   });
 }
 

@@ -7,6 +7,7 @@ export { formatDuration, parseDuration } from "./duration.js";
 export { type EdgeSettings, HOST_DEFAULT, PORT_DEFAULT } from "./edge.js";
 export { canonicalJson, fnv1a64, versionOf } from "./hash.js";
 export { ConfigError, type ConfigIssue, type ConfigPath, formatIssue, formatPath, nearest } from "./issue.js";
+export { configJsonSchema } from "./jsonschema.js";
 export { type Parsed, parseConfig, parseConfigObject } from "./parse.js";
 export { presets } from "./presets.js";
 export { readyModels } from "./ready.js";

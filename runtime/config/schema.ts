@@ -247,13 +247,15 @@ export const configSchema = strict({
     "models",
     1,
     MODELS_MAX,
-  ),
+  ).describe("Side by side; an order feeds every model that takes its channel"),
   server: strict({
     port: integer(0, 65_535).optional().describe("Of WebSocket, API, metrics and page; default 7077"),
     host: text("a host", /^[^\s]{1,255}$/)
       .optional()
       .describe("Default 127.0.0.1"),
-  }).optional(),
+  })
+    .optional()
+    .describe("Where WebSocket, API, metrics and page are served"),
   nats: strict({
     url: text("a URL such as nats://localhost:4222", /^((nats|tls|wss?):\/\/)?[^\s]{1,1000}$/).optional(),
     credentialsFile: file.optional(),
@@ -262,7 +264,9 @@ export const configSchema = strict({
     user: text("a user's name", /^.{1,255}$/).optional(),
     passwordFile: file.optional(),
     tls: strict({ caFile: file.optional(), certFile: file.optional(), keyFile: file.optional() }).optional(),
-  }).optional(),
+  })
+    .optional()
+    .describe("The broker; secrets come from files. Without a url Tidemark starts a nats-server of its own"),
 });
 
 export type Config = z.infer<typeof configSchema>;
