@@ -58,16 +58,17 @@ export function writeFields(item: Item, table: Table, scratch: usize): void {
   verdict = FINE;
   const isTest = readTest(table);
   const status = readStatus(table);
-  item.kind = readKind(table);
+  const kind = readKind(table);
   item.time = readTime(table);
   readId(item, table, scratch + ID_AT);
   const isNobody = readCustomer(item, table, scratch + CUSTOMER_AT);
   readChannel(item, table, scratch + CHANNEL_AT);
   const named = readCurrency(table);
   const resolved = resolveCurrency(item.channel, item.channelLength, named);
-  item.isVoid = <u8>(item.kind == ORDER && (status == STATUS_CANCEL || isCancelled(table)));
-  item.amount = readWorth(item, table, resolved);
-  readOrder(item, table, scratch + ORDER_AT);
+  item.kind = kind;
+  item.isVoid = <u8>(kind == ORDER && (status == STATUS_CANCEL || isCancelled(table)));
+  item.amount = readWorth(item, table, resolved); // a negative order becomes a refund, which has no order
+  readOrder(item, table, kind, scratch + ORDER_AT);
   item.currency = item.order ? named : resolved; // a reversal has its order's
   item.version = readVersion(table);
   if (isTest) verdict = TEST;
@@ -291,13 +292,13 @@ function readWorth(item: Item, table: Table, currency: u16): i64 {
   return 0;
 }
 
-/** The order that a reversal is about; a cancel must have one, and an order that is a refund has none. */
-function readOrder(item: Item, table: Table, target: usize): void {
+/** The order that a reversal is about; a cancel must have one. */
+function readOrder(item: Item, table: Table, kind: u8, target: usize): void {
   item.order = 0;
   item.orderLength = 0;
-  if (item.kind == ORDER) return;
+  if (kind == ORDER) return;
   const found = foundAt(table.order);
-  if (found.type == ABSENT && item.kind == REFUND) return;
+  if (found.type == ABSENT && kind == REFUND) return;
   if (readName(found, target, ID_MAX) && nameLength == 0) failEmpty();
   item.order = name;
   item.orderLength = nameLength;
