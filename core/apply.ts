@@ -157,6 +157,7 @@ function meet(customer: Customer, entry: u32, waiting: u32): void {
   const reversed = reversedAt(waiting);
   order.reversed = waiting;
   reversed.order = entry;
+  reversed.hash = 0;
   let previous: u32 = 0;
   for (let number = reversed.first; number != 0; ) {
     const reversal = reversalAt(number);
@@ -187,7 +188,7 @@ function bring(reversed: Reversed, number: u32): void {
   else reversed.cancelVersion = max(reversed.cancelVersion, reversal.version);
 }
 
-function newReversed(customer: Customer, number: u32, hash: u64): u32 {
+function newReversed(number: u32, hash: u64): u32 {
   const entry = takeEntry();
   const reversed = reversedAt(entry);
   reversed.hash = hash;
@@ -201,7 +202,6 @@ function newReversed(customer: Customer, number: u32, hash: u64): u32 {
   reversed.order = 0;
   reversed.first = 0;
   reversed.last = 0;
-  countEntries(customer, 1);
   return entry;
 }
 
@@ -241,7 +241,7 @@ function attach(item: Item, channel: u8, customer: Customer): void {
   const order = orderAt(entry);
   addToAll(customer, entry, -1);
   if (order.reversed == 0) {
-    order.reversed = newReversed(customer, order.customer, order.hash);
+    order.reversed = newReversed(order.customer, 0);
     reversedAt(order.reversed).order = entry;
   }
   bring(reversedAt(order.reversed), newReversal(item, channel, customer, order.reversed));
@@ -252,7 +252,7 @@ function attach(item: Item, channel: u8, customer: Customer): void {
 function parkReversal(item: Item, channel: u8, number: u32, customer: Customer): void {
   let waiting = findEvent(judged.orderHash, number);
   if (waiting == 0) {
-    waiting = newReversed(customer, number, judged.orderHash);
+    waiting = newReversed(number, judged.orderHash);
     enterEvent(waiting);
   }
   const reversal = newReversal(item, channel, customer, waiting);
@@ -330,11 +330,11 @@ function lateOrder(item: Item, channel: u8, customer: Customer): void {
 function amendOrder(item: Item, customer: Customer): void {
   const entry = judged.known;
   const order = orderAt(entry);
-  const flags: u8 = item.isVoid != 0 ? ORDER | VOID : ORDER;
   const moves = item.time != timeAt(entry) || item.currency != order.currency;
   noteMoved(entry, timeAt(entry));
   addToAll(customer, entry, -1);
   if (moves) dropFromChain(customer, entry);
+  const flags: u8 = (order.flags & ~VOID) | (item.isVoid != 0 ? VOID : 0);
   setContent(entry, flags, order.channel, item.time, item.amount, item.currency, item.version);
   if (!moves) {
     addToAll(customer, entry, 1);

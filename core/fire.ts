@@ -44,7 +44,6 @@ export function forgetOrder(customer: Customer, number: u32): void {
       reversal = next;
     }
     freeEntry(list);
-    countEntries(customer, -1);
   }
   forgetEvent(number);
   freeEntry(number);

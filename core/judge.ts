@@ -15,6 +15,7 @@ import {
   entriesFree,
   findEvent,
   hashOfEvent,
+  identityOf,
   kindAt,
   orderAt,
   reversalAt,
@@ -193,7 +194,7 @@ function judgeOrder(item: Item, now: i64): void {
   if (known != 0 && (kindAt(known) == REVERSED || hasLeft(known, now))) known = 0;
   if (known == 0) {
     if (leave(item.time, S.horizon) <= now) return act(LATE_ORDER, LATE);
-    if (isTooLong(now, 2)) return reject(ITEM.OVER_LIMIT);
+    if (isTooLong(now, 1)) return reject(ITEM.OVER_LIMIT);
     if (overflows(item, item.amount, 0)) return reject(ITEM.OVERFLOW);
     return act(NEW_ORDER, APPLIED);
   }
@@ -230,13 +231,13 @@ function judgeReversal(item: Item, now: i64): void {
   if (order == 0) {
     const leaving = S.parked < S.parkedMax || customer == 0 ? 0 : ownExpired(customerAt(customer), now);
     if (!hasPlace(chunksFor(item.length, 0), leaving)) return reject(ITEM.PARKED_FULL);
-    if (isTooLong(now, 3)) return reject(ITEM.OVER_LIMIT);
+    if (isTooLong(now, 2)) return reject(ITEM.OVER_LIMIT);
     return act(PARK, known != 0 ? AMENDED : PARKED);
   }
   const target = orderAt(order);
   if (item.currency != 0 && item.currency != target.currency) return reject(ITEM.CONFLICT);
   if (item.kind == ITEM.CANCEL && item.version != 0 && item.version < highOf(target)) return ignore(STALE);
-  if (isTooLong(now, 2)) return reject(ITEM.OVER_LIMIT);
+  if (isTooLong(now, 1)) return reject(ITEM.OVER_LIMIT);
   act(ATTACH, known != 0 ? AMENDED : APPLIED);
 }
 
@@ -282,7 +283,7 @@ function isSameReversal(item: Item, metOrder: u32): bool {
   if (item.kind != ITEM.CANCEL && item.amount != amountAt(known)) return false;
   const currency = reversalAt(known).currency;
   if (kindAt(known) == LOOSE) return item.order == 0 && item.currency == currency;
-  if (item.order == 0 || reversedAt(reversalAt(known).reversed).hash != orderHash) return false;
+  if (item.order == 0 || identityOf(reversedAt(reversalAt(known).reversed)) != orderHash) return false;
   // Without a currency it has its order's, which is not known while it waits.
   if (metOrder != 0) return item.currency == 0 || item.currency == orderAt(metOrder).currency;
   return item.currency == 0 || currency == 0 || item.currency == currency;

@@ -3,7 +3,9 @@
 //
 //   order      an order, or a refund without order: in its customer's chain in event-time order
 //   reversal   a refund or cancel of an order: in the list of its Reversed
-//   reversed   what an order's reversals come to; one without order waits for it under the order's identity
+//   reversed   what an order's reversals come to; one without order waits for it under the order's identity.
+//              One order in LANE_EVERY has one anyway: it links the customer's lane, on which the place of a late
+//              order is found without looking at every entry of a long chain
 //   parked     until when a reversal waits, and the bytes to dead-letter then
 //   chunk      44 of those bytes
 import { ENTRY_BYTES, entryMax, eventSlotCount, eventSlots, log } from "./layout";
@@ -21,6 +23,13 @@ export const REVERSED: u8 = 5;
 export const VOID: u8 = 8; // an order whose status says that it does not count
 
 export const FINAL: u8 = 16; // a Reversed that a cancel without version met
+export const LANE: u8 = 32; // an order whose Reversed links the lane
+
+/** One entry of a chain in so many lies on the lane, chosen by its hash. */
+const LANE_EVERY: u64 = 128;
+/** Entries looked at from the ends of a chain before the lane is taken. */
+const ENDS_MAX: u32 = 128;
+
 export const NO_VERSION: i64 = -1;
 
 @unmanaged export class Order {
@@ -56,7 +65,7 @@ export const NO_VERSION: i64 = -1;
 }
 
 @unmanaged export class Reversed {
-  hash: u64; // of the order's identity
+  hash: u64; // of the order's identity while it is waited for, then the lane: newer (low) and older order (high)
   refunded: i64; // by the refunds that met their order
   pad0: u32;
   pad1: u16;
@@ -138,7 +147,7 @@ export function setContent(number: u32, kind: u8, channel: u8, time: i64, amount
   return entryMax - S.entries;
 }
 
-/** Takes an entry. The caller has seen that there is one. */
+/** Takes an entry, all zero. The caller has seen that there is one. */
 export function takeEntry(): u32 {
   S.entries++;
   const free = S.entryFree;
@@ -147,6 +156,7 @@ export function takeEntry(): u32 {
     return ++S.entryTop;
   }
   S.entryFree = load<u32>(entryAddress(free));
+  store<u32>(entryAddress(free), 0);
   return free;
 }
 
@@ -197,46 +207,109 @@ export function replaceEvent(waiting: u32, order: u32): void {
   setSlot(eventSlots, slotOf(eventSlots, eventSlotCount, hash, waiting), tagOf(hash), order);
 }
 
-@inline function noteStep(): void {
-  S.chainSteps++;
+@inline function isOnLane(number: u32): bool {
+  return (orderAt(number).flags & LANE) != 0;
+}
+
+@inline function laneAddress(number: u32): usize {
+  return entryAddress(orderAt(number).reversed);
+}
+
+@inline function laneNewer(number: u32): u32 {
+  return load<u32>(laneAddress(number));
+}
+
+@inline function laneOlder(number: u32): u32 {
+  return load<u32>(laneAddress(number), 4);
+}
+
+function joinLane(older: u32, newer: u32): void {
+  if (older != 0) store<u32>(laneAddress(older), newer);
+  if (newer != 0) store<u32>(laneAddress(newer), older, 4);
+}
+
+/** The entry behind which one of time `time` belongs, 0 for the front; it is not the end of the chain. */
+function placeOf(customer: Customer, time: i64): u32 {
+  let older = customer.newest;
+  let newer = customer.oldest;
+  for (let step: u32 = 0; step < ENDS_MAX; step++) {
+    S.chainSteps++;
+    if (timeAt(newer) > time) return orderAt(newer).previous;
+    newer = orderAt(newer).next;
+    older = orderAt(older).previous;
+    if (timeAt(older) <= time) return older;
+  }
+  while (timeAt(older) > time) {
+    S.chainSteps++;
+    const hop = isOnLane(older) ? laneOlder(older) : 0;
+    older = hop != 0 && timeAt(hop) > time ? hop : orderAt(older).previous;
+  }
+  return older;
+}
+
+/** The next entry of the lane behind `number` in the chain, 0 for none. */
+function laneBehind(number: u32): u32 {
+  let older = orderAt(number).previous;
+  while (older != 0 && !isOnLane(older)) {
+    S.chainSteps++;
+    older = orderAt(older).previous;
+  }
+  return older;
+}
+
+function laneBefore(number: u32): u32 {
+  let newer = orderAt(number).next;
+  while (newer != 0 && !isOnLane(newer)) {
+    S.chainSteps++;
+    newer = orderAt(newer).next;
+  }
+  return newer;
+}
+
+function linkLane(number: u32): void {
+  const order = orderAt(number);
+  if (order.reversed == 0) {
+    order.reversed = takeEntry();
+    const reversed = reversedAt(order.reversed);
+    reversed.flags = REVERSED;
+    reversed.cancelVersion = NO_VERSION;
+    reversed.customer = order.customer;
+    reversed.order = number;
+  }
+  const older = laneBehind(number);
+  const newer = older != 0 ? laneNewer(older) : laneBefore(number);
+  order.flags |= LANE;
+  joinLane(older, number);
+  joinLane(number, newer);
 }
 
 /**
- * Puts an order into its customer's chain, behind those of the same time. Most belong at the end; the place of
- * another is looked for from both ends at once. Returns whether it is the newest now.
+ * Puts an order into its customer's chain, behind those of the same time. Most belong at an end; the place of
+ * another is looked for from both ends at once, and then along the lane. Returns whether it is the newest now.
  */
 export function link(customer: Customer, number: u32): bool {
   const order = orderAt(number);
   const time = timeAt(number);
-  let older = customer.newest;
-  let newer: u32 = 0;
-  if (older != 0 && timeAt(older) > time) {
-    newer = customer.oldest;
-    while (true) {
-      noteStep();
-      if (timeAt(newer) > time) {
-        older = orderAt(newer).previous;
-        break;
-      }
-      newer = orderAt(newer).next;
-      older = orderAt(older).previous;
-      if (timeAt(older) <= time) {
-        newer = orderAt(older).next;
-        break;
-      }
-    }
-  }
+  const newest = customer.newest;
+  const older = newest == 0 || timeAt(newest) <= time ? newest : placeOf(customer, time);
+  const newer = older == 0 ? customer.oldest : orderAt(older).next;
   order.previous = older;
   order.next = newer;
   if (older == 0) customer.oldest = number;
   else orderAt(older).next = number;
   if (newer == 0) customer.newest = number;
   else orderAt(newer).previous = number;
+  if (order.hash % LANE_EVERY == 0) linkLane(number);
   return newer == 0;
 }
 
 export function unlink(customer: Customer, number: u32): void {
   const order = orderAt(number);
+  if (isOnLane(number)) {
+    joinLane(laneOlder(number), laneNewer(number));
+    store<u64>(laneAddress(number), 0);
+    order.flags &= ~LANE;
+  }
   if (order.previous == 0) customer.oldest = order.next;
   else orderAt(order.previous).next = order.next;
   if (order.next == 0) customer.newest = order.previous;
@@ -245,7 +318,12 @@ export function unlink(customer: Customer, number: u32): void {
   order.previous = 0;
 }
 
-/** Notes that a customer has `by` entries more. */
+/** Hash of the identity of a reversal's order. */
+export function identityOf(reversed: Reversed): u64 {
+  return reversed.order != 0 ? orderAt(reversed.order).hash : reversed.hash;
+}
+
+/** Notes that a customer has `by` entries more: orders and reversals, parked ones twice. */
 export function countEntries(customer: Customer, by: i32): void {
   customer.entries += by;
   if (customer.entries > S.chainLongest) S.chainLongest = customer.entries;

@@ -3,7 +3,6 @@
 import { Customer, customerAt, idAt, idLengthAt } from "./customers";
 import {
   Parked,
-  Reversed,
   countEntries,
   entryAddress,
   forgetEvent,
@@ -196,7 +195,7 @@ function leaveOwn(customer: Customer, number: u32, parked: Parked): void {
 }
 
 /** Takes a reversal out of the list of its Reversed, and that away with its last one if it waits for its order. */
-export function detach(customer: Customer, reversal: u32): void {
+export function detach(reversal: u32): void {
   const list = reversalAt(reversal).reversed;
   const reversed = reversedAt(list);
   if (reversed.first == reversal) {
@@ -209,14 +208,12 @@ export function detach(customer: Customer, reversal: u32): void {
     if (reversed.last == reversal) reversed.last = before;
   }
   reversalAt(reversal).next = 0;
-  if (reversed.first == 0 && reversed.order == 0) dropWaiting(customer, list, reversed);
+  if (reversed.first == 0 && reversed.order == 0) dropWaiting(list);
 }
 
-function dropWaiting(customer: Customer, number: u32, reversed: Reversed): void {
-  assert(reversed.first == 0, "nothing waits any more");
+function dropWaiting(number: u32): void {
   forgetEvent(number);
   freeEntry(number);
-  countEntries(customer, -1);
 }
 
 /** Dead-letters a parked reversal for `reason`, as found at `clock`, and forgets it. One step of output. */
@@ -251,7 +248,7 @@ export function rejectParked(reversal: u32, reason: u8, clock: i64): void {
 export function forgetReversal(customer: Customer, reversal: u32): void {
   if (reversalAt(reversal).parked != 0) unpark(customer, reversal);
   forgetEvent(reversal);
-  detach(customer, reversal);
+  detach(reversal);
   freeEntry(reversal);
   countEntries(customer, -1);
 }
