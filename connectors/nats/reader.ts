@@ -366,7 +366,7 @@ export function delivery(reply: string, skip: number): { sequence: number; stamp
 
 function integer(text: string, from: number, to: number): number {
   let value = 0;
-  for (let i = from; i < to; i++) value = value * 10 + text.charCodeAt(i) - 0x30;
+  for (let i = from; i < to; i++) value = value * 10 + (text.charCodeAt(i) - 0x30);
   return value;
 }
 

@@ -116,7 +116,7 @@ function prepareFolder(folder: string): void {
     writeFileSync(probe, new Uint8Array(65_536));
     rmSync(probe);
   } catch (error) {
-    rmSync(probe, { force: true });
+    if (existsSync(probe)) rmSync(probe, { force: true });
     const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
     const remedy = full ? {} : { remedy: "Make the folder writable, or name another one with --data." };
     throw new FatalError("DISK_FULL", `can't write to ${folder}: ${reasonOf(error)}`, { cause: error, ...remedy });

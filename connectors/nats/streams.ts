@@ -89,11 +89,8 @@ export async function ensureStreams(broker: Broker, settings: Settings): Promise
   const partitions = partitionStreams(settings);
   for (const { input, control, adopted } of partitions) if (adopted) await checkAdopted(broker, input, control);
   const wanted = wantedStreams(settings, partitions);
-  for (let from = 0; from < wanted.length; from += AT_ONCE_MAX) {
-    await Promise.all(wanted.slice(from, from + AT_ONCE_MAX).map((config) => ensureStream(broker, config)));
-  }
-  // Their sources must exist before them.
-  for (const config of gatheringStreams(settings, partitions)) await ensureStream(broker, config);
+  // The gathering ones last: their sources must exist before them.
+  await ensureAll(broker, [...wanted, ...gatheringStreams(settings, partitions)]);
   return partitions;
 }
 
@@ -101,7 +98,7 @@ export async function ensureStreams(broker: Broker, settings: Settings): Promise
 export async function ensureOrdersStreams(broker: Broker, settings: Settings): Promise<PartitionStreams[]> {
   const partitions = partitionStreams(settings);
   const ledgers = new Set(partitions.map(({ ledger }) => ledger));
-  for (const config of wantedStreams(settings, partitions)) if (!ledgers.has(config.name)) await ensureStream(broker, config);
+  await ensureAll(broker, wantedStreams(settings, partitions).filter(({ name }) => !ledgers.has(name)));
   return partitions;
 }
 
@@ -152,17 +149,27 @@ function gatheringStreams(settings: Settings, partitions: readonly PartitionStre
   ];
 }
 
-async function ensureStream(broker: Broker, wanted: StreamConfig): Promise<void> {
-  const found = await findConfig(broker, wanted.name);
-  if (found === undefined) {
-    // Without effect where another process made the same stream meanwhile.
-    await change(broker, "CREATE", wanted);
-    return;
+/** Checks all before it makes or changes one: a layout that can't work leaves nothing behind. */
+async function ensureAll(broker: Broker, wanted: readonly StreamConfig[]): Promise<void> {
+  const found = await inParts(wanted, (config) => findConfig(broker, config.name));
+  for (const [i, config] of wanted.entries()) if (found[i]) checkOwn(found[i], config);
+  const [gathering, plain] = [wanted.filter(({ sources }) => sources), wanted.filter(({ sources }) => !sources)];
+  for (const part of [plain, gathering]) await inParts(part, (config) => ensureOne(broker, config, found[wanted.indexOf(config)]));
+}
+
+async function ensureOne(broker: Broker, wanted: StreamConfig, found: StreamConfig | undefined): Promise<void> {
+  // Without effect where another process made the same stream meanwhile.
+  if (found === undefined) return change(broker, "CREATE", wanted);
+  if (found.max_age === wanted.max_age && found.num_replicas === wanted.num_replicas) return;
+  await change(broker, "UPDATE", { ...found, max_age: wanted.max_age, num_replicas: wanted.num_replicas });
+}
+
+async function inParts<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let from = 0; from < items.length; from += AT_ONCE_MAX) {
+    results.push(...(await Promise.all(items.slice(from, from + AT_ONCE_MAX).map(work))));
   }
-  checkOwn(found, wanted);
-  if (found.max_age !== wanted.max_age || found.num_replicas !== wanted.num_replicas) {
-    await change(broker, "UPDATE", { ...found, max_age: wanted.max_age, num_replicas: wanted.num_replicas });
-  }
+  return results;
 }
 
 async function change(broker: Broker, verb: "CREATE" | "UPDATE", config: StreamConfig): Promise<void> {

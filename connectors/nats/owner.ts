@@ -1,0 +1,387 @@
+/**
+ * The owner of one partition: reads its input, applies it, writes its ledger, and publishes the control messages.
+ * `run` holds the order of effects, which is the delivery guarantee; nothing else here reads, applies or publishes.
+ */
+import { FatalError, RetryableError } from "../../runtime/errors.js";
+import { Partition } from "../../runtime/partition.js";
+import type { InputMessage, LedgerRecord } from "../../runtime/record.js";
+import type { Settings } from "../../runtime/settings.js";
+import { sourceOf } from "../../runtime/subjects.js";
+import type { PartitionStatus } from "../edge.js";
+import { ApiError, type Broker, headersOf, reasonOf, sleep } from "./broker.js";
+import { Histogram } from "./histogram.js";
+import { LedgerWriter } from "./ledger.js";
+import { firstSettings, modelChanged, modelMessage } from "./model.js";
+import { controlMessage } from "./publisher.js";
+import { type Missing, type StreamMessage, StreamReader } from "./reader.js";
+import { type PartitionStreams, streamState } from "./streams.js";
+import { Ticker } from "./ticker.js";
+
+/** Makes a changed configuration hold from now on; `silent` marks the migrations that it causes. */
+export type ApplyModel = "no" | "yes" | "silent";
+
+export interface OwnerOptions {
+  readonly broker: Broker;
+  readonly wasm: WebAssembly.Module;
+  readonly settings: Settings;
+  readonly streams: PartitionStreams;
+  /** 16 bytes that key the hashes. */
+  readonly seed: Uint8Array;
+  readonly applyModel: ApplyModel;
+  /** Goes on behind messages that the input lost before they were read. */
+  readonly acceptGap: boolean;
+  /** A line for the log. */
+  readonly note: (text: string) => void;
+}
+
+/** What the owner knows beyond what the edges show. */
+export interface OwnerStatus extends PartitionStatus {
+  readonly ticksPublished: number;
+  /** Messages deleted within the input, and lost from its head, before they were read. */
+  readonly messagesErased: number;
+  readonly messagesLost: number;
+  /** The most messages that ever waited between broker and kernel. */
+  readonly bufferedMax: number;
+}
+
+/** What waits between broker and kernel, a partition: messages and bytes of one pull; the same again is being applied. */
+const READ_MESSAGES_MAX = 4_096;
+const READ_BYTES_MAX = 8 * 1_048_576;
+/** What is applied before the thread looks at its socket again. */
+const SLICE_MESSAGES_MAX = 512;
+const SLICE_BYTES_MAX = 1_048_576;
+const SUBJECTS_MAX = 1_024;
+/** Until the end of the input is known, it is looked for this often. */
+const REPLAY_IDLE_MS = 50;
+const CONTROL_MS_MAX = 15_000;
+const STOP_MS_MAX = 5_000;
+/** Records whose delay is measured at a time; more in flight are not measured. */
+const DELAYS_MAX = 65_536;
+
+export class PartitionOwner {
+  readonly #options: OwnerOptions;
+  readonly #ticker: Ticker;
+  readonly #applySeconds = new Histogram();
+  readonly #delaySeconds = new Histogram();
+  /** Source of each subject seen, under the settings beside it. */
+  readonly #sources = new Map<string, number>();
+  #sourcesOf: Settings | undefined;
+  #partition: Partition | undefined;
+  #reader: StreamReader | undefined;
+  #ledger: LedgerWriter | undefined;
+  #state: PartitionStatus["state"] = "starting";
+  #error: string | undefined;
+  /** Stamps of the messages behind records in flight, by ledger number. */
+  readonly #stamps: { number: number; stamp: number }[] = [];
+  #streamFirst = 0;
+  #streamLast = 0;
+  #erased = 0;
+  #lost = 0;
+
+  constructor(options: OwnerOptions) {
+    this.#options = options;
+    const { settings, broker, streams } = options;
+    this.#ticker = new Ticker({
+      clock: settings.clock,
+      tickMs: settings.tickMs,
+      now: Date.now,
+      view: () => this.#tickView(),
+      publish: (time) => broker.publishStored(streams.control, controlMessage(time === undefined ? { type: "tick" } : { type: "tick", time })),
+    });
+  }
+
+  get partition(): Partition | undefined {
+    return this.#partition;
+  }
+
+  get streams(): PartitionStreams {
+    return this.#options.streams;
+  }
+
+  get error(): string | undefined {
+    return this.#error;
+  }
+
+  /** Messages of the input not yet applied, as far as known. */
+  get pending(): number {
+    return this.#reader?.pending ?? 0;
+  }
+
+  /** `running` once the input was read to the end that it had at the start. */
+  get state(): PartitionStatus["state"] {
+    return this.#state;
+  }
+
+  /**
+   * Owns the partition until the signal aborts. Throws FatalError when it can't go on.
+   *
+   * The order of effects, for each slice of the input: (1) read, in order and without a hole; (2) apply; (3) append
+   * what that caused to the ledger, waiting while its window is full, and only then go on applying. Nothing is
+   * acknowledged to the input: the position is in the records. After a restart the input is read from its start,
+   * and `append` publishes nothing that the ledger has.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { broker, settings, streams } = this.#options;
+    try {
+      const first = await firstSettings(broker, streams, settings, signal);
+      if (signal.aborted) return;
+      const partition = this.#makePartition(first ?? settings);
+      const ledger = await this.#openLedger();
+      const reader = new StreamReader(broker, { stream: streams.input, from: 1, messagesMax: READ_MESSAGES_MAX, bytesMax: READ_BYTES_MAX });
+      this.#reader = reader;
+      this.#state = "replaying";
+      for (;;) {
+        if (this.#state === "replaying" && reader.atEnd) await this.#endOfInput(partition, ledger, first === undefined, signal);
+        const { messages, missing } = await reader.next(signal, this.#state === "replaying" ? REPLAY_IDLE_MS : undefined);
+        if (missing) this.#judgeMissing(missing, partition);
+        for (const part of slices(messages, streams.control)) {
+          const slice = part.map((message) => this.#inputOf(message, partition.settings));
+          this.#checkClock(slice);
+          for (const records of this.#timed(partition.apply(slice))) {
+            this.#stampRecords(records, slice);
+            await ledger.append(records, signal);
+            if (signal.aborted) break;
+          }
+          if (signal.aborted) break;
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        if (signal.aborted) break;
+        if (this.state === "running" && reader.atEnd && messages.length > 0) this.#ticker.observe(partition.position.stamp);
+        this.#ticker.consider();
+      }
+      this.#ticker.stop();
+      // What was applied is regenerated after a restart: the flush only makes that one shorter.
+      await ledger.flush(AbortSignal.timeout(STOP_MS_MAX));
+      this.#state = "stopped";
+    } catch (error) {
+      if (signal.aborted && !(error instanceof FatalError)) return;
+      this.#state = "failed";
+      this.#error = error instanceof Error ? error.message : String(error);
+      throw error;
+    } finally {
+      this.#ticker.stop();
+      this.#reader?.close();
+      this.#ledger?.close();
+    }
+  }
+
+  /** Resolves when nothing is overdue and all output is stored; false when that took too long. */
+  async drained(msMax: number): Promise<boolean> {
+    const end = performance.now() + msMax;
+    for (;;) {
+      const ready = this.#state === "running" && this.#partition?.overdue === null && this.#ledger?.inFlight === 0;
+      if (ready) return true;
+      if (performance.now() > end || this.#state === "failed" || this.#state === "stopped") return false;
+      await sleep(10);
+    }
+  }
+
+  /** Moves T on to the broker's now, and resolves once that is applied. */
+  async tick(msMax: number): Promise<boolean> {
+    const end = performance.now() + msMax;
+    const { broker, streams } = this.#options;
+    const sequence = await broker.publishStored(streams.control, controlMessage({ type: "tick" }));
+    while ((this.#partition?.position.sequence ?? 0) < sequence) {
+      if (performance.now() > end) return false;
+      await sleep(5);
+    }
+    return true;
+  }
+
+  /** What the stream's limits are asked for, at most for a second; the last answer where the broker is away. */
+  async status(worker: number, eventLoopDelaySeconds: PartitionStatus["eventLoopDelaySeconds"]): Promise<OwnerStatus> {
+    const { broker, streams } = this.#options;
+    try {
+      const state = await streamState(broker, streams.input, 1_000);
+      this.#streamFirst = state.first_seq;
+      this.#streamLast = state.last_seq;
+    } catch (error) {
+      if (!(error instanceof RetryableError || error instanceof ApiError)) throw error;
+    }
+    const partition = this.#partition;
+    const ledger = this.#ledger;
+    return {
+      partition: streams.partition,
+      worker,
+      state: this.#state,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+      position: partition?.position.sequence ?? 0,
+      positionStamp: partition?.position.stamp ?? 0,
+      streamFirst: this.#streamFirst,
+      streamLast: this.#streamLast,
+      clock: partition?.clock ?? 0,
+      overdue: partition?.overdue ?? null,
+      nextDue: partition?.nextDue ?? null,
+      live: partition?.live ?? false,
+      ledgerNumber: partition?.recordNumber ?? 0,
+      ledgerAcked: ledger?.stored ?? 0,
+      ledgerInFlight: ledger?.inFlight ?? 0,
+      ledgerRefused: ledger?.refused ?? 0,
+      reconnects: broker.reconnects,
+      ticksPublished: this.#ticker.count,
+      messagesErased: this.#erased,
+      messagesLost: this.#lost,
+      bufferedMax: this.#reader?.bufferedMax ?? 0,
+      applySeconds: this.#applySeconds.value(),
+      delaySeconds: this.#delaySeconds.value(),
+      eventLoopDelaySeconds,
+      stats: partition?.stats() ?? emptyStats(this.#options.settings),
+    };
+  }
+
+  #makePartition(settings: Settings): Partition {
+    const { wasm, seed, streams } = this.#options;
+    this.#partition = new Partition({ wasm, settings, partition: streams.partition, seed, adopted: streams.adopted });
+    return this.#partition;
+  }
+
+  async #openLedger(): Promise<LedgerWriter> {
+    const { broker, settings, streams } = this.#options;
+    this.#ledger = await LedgerWriter.open(broker, {
+      stream: streams.ledger,
+      inFlightMax: settings.ledgerInFlightMax,
+      onStored: (number) => this.#stored(number),
+    });
+    return this.#ledger;
+  }
+
+  /** Once, when the input was read to its end: the configuration that is to hold, `live`, and ticks from now on. */
+  async #endOfInput(partition: Partition, ledger: LedgerWriter, unrecorded: boolean, signal: AbortSignal): Promise<void> {
+    const { settings, applyModel, streams } = this.#options;
+    ledger.checkReached(partition.recordNumber);
+    const changed = partition.settings.version !== settings.version;
+    if (changed && applyModel === "no") throw modelChanged(streams.partition, partition.settings, settings);
+    if (unrecorded || changed) await this.#publishControl(modelMessage(settings, applyModel === "silent"), `model-${settings.version}-${partition.position.sequence}`, signal);
+    if (!partition.live) await this.#publishControl(controlMessage({ type: "live" }), "live", signal);
+    this.#state = "running";
+    this.#ticker.start();
+  }
+
+  async #publishControl(body: Uint8Array, id: string, signal: AbortSignal): Promise<void> {
+    const { broker, streams } = this.#options;
+    const end = performance.now() + CONTROL_MS_MAX;
+    while (!signal.aborted) {
+      try {
+        await broker.publishStored(streams.control, body, headersOf({ "Nats-Msg-Id": id }));
+        return;
+      } catch (error) {
+        if (!(error instanceof RetryableError || error instanceof ApiError)) throw error;
+        if (broker.connected && performance.now() > end) {
+          throw new FatalError("STREAM_UNSUITABLE", `stream ${streams.input} takes no control message on ${streams.control}: ${reasonOf(error)}`, {
+            cause: error,
+            remedy: "Allow this user to publish there, and see that the stream has room.",
+          });
+        }
+        await sleep(200, signal);
+      }
+    }
+  }
+
+  #judgeMissing(missing: Missing, partition: Partition): void {
+    const { streams, acceptGap, note } = this.#options;
+    const count = missing.to - missing.from + 1;
+    const which = `${count} messages (${missing.from} to ${missing.to}) of stream ${streams.input}`;
+    if (missing.erased) {
+      this.#erased += count;
+      note(`${which} were deleted; going on behind them`);
+      return;
+    }
+    // Before the first message, an older part has aged out; the ledger's last record shows whether that matters.
+    if (partition.position.sequence > 0 && !acceptGap) throw new FatalError("STREAM_GAP", `${which} are gone before they were read`);
+    this.#lost += count;
+    note(`${which} are gone before they were read; going on behind them`);
+  }
+
+  /** Throws FatalError (CLOCK_JUMP) before anything of the slice is applied. */
+  #checkClock(slice: readonly InputMessage[]): void {
+    const latest = Date.now() + this.#options.settings.clockJumpMsMax;
+    const message = slice.find(({ stamp }) => stamp > latest);
+    if (message === undefined) return;
+    const stamp = new Date(message.stamp).toISOString();
+    throw new FatalError("CLOCK_JUMP", `message ${message.sequence} of stream ${this.#options.streams.input} is stamped ${stamp}, this machine's clock says ${new Date().toISOString()}`);
+  }
+
+  #inputOf(message: StreamMessage, settings: Settings): InputMessage {
+    const { sequence, stamp, subject, body } = message;
+    return {
+      sequence,
+      stamp,
+      subject,
+      source: this.#sourceOf(subject, settings),
+      control: subject === this.#options.streams.control,
+      silent: message.header("Tidemark-Silent") === "1",
+      body,
+    };
+  }
+
+  /** By the configuration in force: a `model` message can change the sources. */
+  #sourceOf(subject: string, settings: Settings): number {
+    if (this.#sourcesOf !== settings) {
+      this.#sourcesOf = settings;
+      this.#sources.clear();
+    }
+    let source = this.#sources.get(subject);
+    if (source === undefined) {
+      if (this.#sources.size >= SUBJECTS_MAX) this.#sources.clear();
+      source = sourceOf(settings, subject);
+      this.#sources.set(subject, source);
+    }
+    return source;
+  }
+
+  /** The same batches; the time that the kernel takes for each is observed. */
+  *#timed(batches: Generator<readonly LedgerRecord[], void, undefined>): Generator<readonly LedgerRecord[]> {
+    for (;;) {
+      const start = performance.now();
+      const { value, done } = batches.next();
+      this.#applySeconds.observe((performance.now() - start) / 1_000);
+      if (done) return;
+      yield value;
+    }
+  }
+
+  #stampRecords(records: readonly LedgerRecord[], slice: readonly InputMessage[]): void {
+    if (this.#state !== "running" || this.#stamps.length > DELAYS_MAX) return;
+    const first = slice[0] as InputMessage;
+    for (const { number, headers } of records) {
+      const message = slice[Number(headers["Tidemark-Position"]) - first.sequence] ?? first;
+      this.#stamps.push({ number, stamp: message.stamp });
+    }
+  }
+
+  #stored(number: number): void {
+    const now = Date.now();
+    let measured = 0;
+    for (const { number: made, stamp } of this.#stamps) {
+      if (made > number) break;
+      this.#delaySeconds.observe(Math.max(0, now - stamp) / 1_000);
+      measured++;
+    }
+    if (measured > 0) this.#stamps.splice(0, measured);
+    if (this.#ledger?.inFlight === 0) this.#ticker.consider();
+  }
+
+  #tickView() {
+    const { position, clock, overdue, nextDue } = this.#partition as Partition;
+    return { sequence: position.sequence, clock, overdue, nextDue, inFlight: this.#ledger?.inFlight ?? 0 };
+  }
+}
+
+/** Cuts so that no slice holds the thread for long, and behind every control message: it may change the sources. */
+function* slices(messages: readonly StreamMessage[], control: string): Generator<readonly StreamMessage[]> {
+  let from = 0;
+  let bytes = 0;
+  for (const [i, { body, subject }] of messages.entries()) {
+    bytes += body.length;
+    if (i + 1 - from < SLICE_MESSAGES_MAX && bytes < SLICE_BYTES_MAX && subject !== control) continue;
+    yield messages.slice(from, i + 1);
+    from = i + 1;
+    bytes = 0;
+  }
+  if (from < messages.length) yield messages.slice(from);
+}
+
+function emptyStats({ capacity }: Settings): PartitionStatus["stats"] {
+  const zero = { messages: 0, ticks: 0, fired: 0, spurious: 0, customers: 0, entries: 0, idBytes: 0, parked: 0 };
+  return { events: [], dead: [], migrations: [], ...zero, chainLongest: 0, chainSteps: 0, timersPending: 0, memoryBytes: 0, capacity };
+}

@@ -1,0 +1,110 @@
+/**
+ * Time enters a partition as a message. When something is due and no message has passed that instant, the owner
+ * publishes a tick, which the broker stamps; never a second one before the first was applied, and at most one in
+ * `tickMs`. While due things still wait (`overdue`), the next tick follows as soon as all output is stored.
+ * An idle partition with nothing due publishes nothing.
+ */
+import type { Clock } from "../../runtime/settings.js";
+
+/** What the ticker looks at; the partition itself, and its ledger's writer. */
+export interface TickView {
+  readonly sequence: number;
+  readonly clock: number;
+  readonly overdue: number | null;
+  readonly nextDue: number | null;
+  readonly inFlight: number;
+}
+
+export interface TickerOptions {
+  readonly clock: Clock;
+  readonly tickMs: number;
+  readonly view: () => TickView;
+  /** Publishes a tick and gives its sequence; `time` is set under `clock: event`. */
+  readonly publish: (time?: number) => Promise<number>;
+  /** Wall clock in ms. */
+  readonly now: () => number;
+}
+
+/** Samples of how far the broker's clock is ahead of ours. */
+const SAMPLES_MAX = 16;
+/** Node's timers end at 2^31 ms; and a clock that is set anew is noticed after this long. */
+const WAIT_MS_MAX = 600_000;
+
+export class Ticker {
+  readonly #options: TickerOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #running = false;
+  #publishing = false;
+  /** Sequence of the last tick: no other one before it was applied. */
+  #sequence = 0;
+  #publishedAt = Number.NEGATIVE_INFINITY;
+  #skews: number[] = [];
+  #count = 0;
+
+  constructor(options: TickerOptions) {
+    this.#options = options;
+  }
+
+  /** Ticks published. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** From now on (the input was read to its end) the owner ticks. */
+  start(): void {
+    this.#running = true;
+    this.consider();
+  }
+
+  stop(): void {
+    this.#running = false;
+    clearTimeout(this.#timer);
+  }
+
+  /** Takes in the stamp of a message that was applied as soon as it came. */
+  observe(stamp: number): void {
+    // A late look makes the broker seem behind, never ahead: the largest of the last ones is the truest.
+    this.#skews.push(stamp - this.#options.now());
+    if (this.#skews.length > SAMPLES_MAX) this.#skews.shift();
+  }
+
+  /** To be called whenever something was applied or stored. */
+  consider(): void {
+    if (!this.#running || this.#publishing) return;
+    const { clock, tickMs, now, view } = this.#options;
+    const seen = view();
+    if (seen.sequence < this.#sequence) return; // the last one is still on its way
+    if (seen.overdue !== null) {
+      if (seen.inFlight === 0) void this.#tick(clock === "event" ? seen.clock : undefined);
+      return;
+    }
+    clearTimeout(this.#timer);
+    if (seen.nextDue === null || clock === "event") return;
+    const skew = this.#skews.length === 0 ? 0 : Math.max(...this.#skews);
+    // Stamps are rounded down: a millisecond later it has passed for certain.
+    const wait = Math.max(seen.nextDue + 1 - (now() + skew), this.#publishedAt + tickMs - now());
+    if (wait <= 0) void this.#tick();
+    else this.#later(wait);
+  }
+
+  async #tick(time?: number): Promise<void> {
+    this.#publishing = true;
+    this.#publishedAt = this.#options.now();
+    try {
+      this.#sequence = await this.#options.publish(time);
+      this.#count++;
+    } catch {
+      // The broker is away, or full: nothing is lost by ticking later.
+      this.#later(this.#options.tickMs);
+      return;
+    } finally {
+      this.#publishing = false;
+    }
+    this.consider();
+  }
+
+  #later(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.consider(), Math.min(ms, WAIT_MS_MAX));
+  }
+}

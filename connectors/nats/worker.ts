@@ -1,0 +1,133 @@
+/** A worker thread: one connection, the owners of a group of partitions, and answers to the main thread. */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { parentPort, workerData } from "node:worker_threads";
+import { FatalError, TidemarkError } from "../../runtime/errors.js";
+import type { StateRow } from "../../runtime/state.js";
+import type { ModelCounts } from "../edge.js";
+import { type Broker, connectBroker } from "./broker.js";
+import { addCounts } from "./counts.js";
+import { PartitionOwner } from "./owner.js";
+import type { FromWorker, PlainError, Question, StatePart, WorkerStart } from "./thread.js";
+
+const PROGRESS_MS = 250;
+/** A broken kernel is dropped and its partition replayed so many times; then it is a fault that stays. */
+const FAULTS_MAX = 3;
+const DRAIN_MS_MAX = 60_000;
+/** Answers about the state under way at a time: each holds its rows. */
+const STATES_MAX = 2;
+const STATE_MS_MAX = 300_000;
+
+const start = workerData as WorkerStart;
+const port = parentPort;
+if (port === null) throw new Error("worker.js runs as a worker thread only");
+const tell = (message: FromWorker) => port.postMessage(message);
+const aborter = new AbortController();
+const delay = monitorEventLoopDelay({ resolution: 10 });
+const owners = new Map<number, PartitionOwner>();
+const states = new Map<number, { rows: Map<number, StateRow[]>; timer: NodeJS.Timeout }>();
+let running: Promise<unknown> = Promise.resolve();
+
+async function main(): Promise<void> {
+  delay.enable();
+  const broker = await connectBroker({ ...start.broker, name: `tidemark-${start.settings.name}-worker-${start.worker}` });
+  running = Promise.all(start.streams.map((streams) => own(broker, streams.partition)));
+  tell({ kind: "started" });
+  const timer = setInterval(() => {
+    const states = [...owners].map(([partition, owner]) => ({ partition, state: owner.state, pending: owner.pending }));
+    tell({ kind: "progress", states, connected: broker.connected });
+  }, PROGRESS_MS);
+  await running;
+  clearInterval(timer);
+  await broker.close();
+}
+
+/** Owns a partition until the engine stops. A kernel that trapped is dropped, and the partition replayed. */
+async function own(broker: Broker, partition: number): Promise<void> {
+  const streams = start.streams.find((found) => found.partition === partition);
+  if (streams === undefined) throw new RangeError(`partition ${partition} is not this worker's`);
+  for (let faults = 1; ; faults++) {
+    const owner = new PartitionOwner({ ...start, broker, streams, note: (text) => tell({ kind: "note", text }) });
+    owners.set(partition, owner);
+    try {
+      await owner.run(aborter.signal);
+      return;
+    } catch (error) {
+      const trapped = error instanceof WebAssembly.RuntimeError;
+      if (trapped && faults < FAULTS_MAX) {
+        tell({ kind: "note", text: `partition ${partition}: the kernel trapped (${error.message}); replaying it from its input` });
+        continue;
+      }
+      const told = trapped ? new FatalError("KERNEL_FAULT", `partition ${partition}: ${error.message}`, { cause: error }) : error;
+      tell({ kind: "failed", partition, error: plain(told) });
+      return;
+    }
+  }
+}
+
+async function answer(question: Question): Promise<unknown> {
+  switch (question.kind) {
+    case "status": {
+      const seconds = (nanos: number) => (Number.isFinite(nanos) ? nanos / 1e9 : 0);
+      const loop = { mean: seconds(delay.mean), p50: seconds(delay.percentile(50)), p99: seconds(delay.percentile(99)), max: seconds(delay.max) };
+      return Promise.all([...owners.values()].map((owner) => owner.status(start.worker, loop)));
+    }
+    case "counts":
+      return counts(question.seen);
+    case "stateOpen":
+      return openState(question.partition, question.token, question.tick);
+    case "stateRows":
+      return states.get(question.token)?.rows.get(question.partition)?.slice(question.from, question.from + question.count) ?? [];
+    case "stateClose":
+      closeState(question.token);
+      return null;
+    case "stop":
+      aborter.abort();
+      await running;
+      return null;
+  }
+}
+
+function counts(seen: number | null): { seen: number; counts: ModelCounts[] } | null {
+  const partitions = [...owners.values()].flatMap(({ partition }) => partition ?? []);
+  const positions = partitions.reduce((sum, { position }) => sum + position.sequence, 0);
+  if (positions === seen) return null;
+  return { seen: positions, counts: addCounts(partitions.map((partition) => partition.counts())) };
+}
+
+async function openState(number: number, token: number, tick: boolean): Promise<StatePart> {
+  const owner = owners.get(number);
+  if (tick) await owner?.tick(DRAIN_MS_MAX);
+  const drained = await owner?.drained(DRAIN_MS_MAX);
+  const partition = owner?.partition;
+  if (!drained || partition === undefined) throw new Error(`partition ${number} has not caught up (${owner?.error ?? owner?.state ?? "not here"})`);
+  if (!states.has(token) && states.size >= STATES_MAX) throw new Error("too many answers about the state are under way");
+  const held = states.get(token) ?? { rows: new Map<number, StateRow[]>(), timer: setTimeout(() => closeState(token), STATE_MS_MAX) };
+  states.set(token, held);
+  const rows = partition.state();
+  held.rows.set(number, rows);
+  const { clock, nextDue, position, settings } = partition;
+  return { partition: number, clock, nextDue, sequence: position.sequence, rows: rows.length, models: settings.models.map(({ name }) => name) };
+}
+
+function closeState(token: number): void {
+  clearTimeout(states.get(token)?.timer);
+  states.delete(token);
+}
+
+function plain(error: unknown): PlainError {
+  const told = error instanceof Error ? error : new Error(String(error));
+  const known = told instanceof TidemarkError ? told : undefined;
+  return { name: told.name, code: known?.code, message: known ? told.message : (told.stack ?? told.message), remedy: known?.remedy };
+}
+
+port.on("message", (question: Question) => {
+  answer(question).then(
+    (value) => tell({ kind: "answer", id: question.id, value }),
+    (error: unknown) => tell({ kind: "refusal", id: question.id, error: plain(error) }),
+  );
+});
+
+main().then(
+  () => port.close(),
+  (error: unknown) => tell({ kind: "failed", partition: undefined, error: plain(error) }),
+);
