@@ -1,16 +1,9 @@
 /** What the edges (HTTP, WebSocket, metrics, page) need of a running engine: plain values, pulled. */
-import type { Capacity, Settings } from "../runtime/settings.js";
+import type { ModelCounts, PartitionStats } from "../runtime/partition.js";
+import type { Settings } from "../runtime/settings.js";
+import type { StateRow } from "../runtime/state.js";
 
-/** Live customers of one model, in the order of `Settings.models`. */
-export interface ModelCounts {
-  /** Customers in each cell; null customers are in cell 0. */
-  readonly cells: Uint32Array | readonly number[];
-  /** Customers in each segment, in rule order. */
-  readonly segments: readonly number[];
-  /** Customers in no segment. */
-  readonly none: number;
-  readonly customers: number;
-}
+export type { ModelCounts, PartitionStats, StateRow };
 
 /** Buckets as upper bounds in seconds; `counts[i]` observations at most `buckets[i]` and above the bound before; one more count for the rest. */
 export interface HistogramValue {
@@ -18,33 +11,6 @@ export interface HistogramValue {
   readonly counts: readonly number[];
   readonly sum: number;
   readonly count: number;
-}
-
-export interface PartitionStats {
-  /** By kind, then outcome. */
-  readonly events: readonly (readonly number[])[];
-  /** By reason. */
-  readonly dead: readonly number[];
-  readonly migrations: readonly {
-    readonly model: number;
-    readonly from: number | null;
-    readonly to: number | null;
-    readonly cause: number;
-    readonly count: number;
-  }[];
-  readonly messages: number;
-  readonly ticks: number;
-  readonly fired: number;
-  readonly spurious: number;
-  readonly customers: number;
-  readonly entries: number;
-  readonly idBytes: number;
-  readonly parked: number;
-  readonly chainLongest: number;
-  readonly chainSteps: number;
-  readonly timersPending: number;
-  readonly memoryBytes: number;
-  readonly capacity: Capacity;
 }
 
 export interface PartitionStatus {
@@ -74,23 +40,6 @@ export interface PartitionStatus {
     readonly max: number;
   };
   readonly stats: PartitionStats;
-}
-
-export interface StateRow {
-  readonly model: string;
-  readonly customer: string;
-  readonly lastOrder: number | null;
-  readonly firstOrder: number | null;
-  readonly orders: number;
-  readonly spend: number;
-  readonly ordersEver: number;
-  readonly spendEver: number;
-  readonly recency: string | null;
-  readonly frequency: string | null;
-  readonly monetary: string | null;
-  readonly tenure: string | null;
-  readonly points: number;
-  readonly segment: string | null;
 }
 
 export interface StateAnswer {

@@ -25,6 +25,12 @@ export function openApi(version: string): object {
           503: problem,
         }),
       },
+      "/api/status": {
+        get: operation("status", "How far each partition has come.", {
+          200: json("Positions, clocks (ms) and lag.", { $ref: "#/components/schemas/Status" }),
+          503: problem,
+        }),
+      },
       "/api/state": {
         get: operation("state", "Every customer's state in every model, as CSV, exact at one instant.", {
           200: {
@@ -98,6 +104,23 @@ export function openApi(version: string): object {
             items: object({ name: { type: "string" }, customers: { type: "integer" } }),
           },
           cells: { type: "array", items: { type: "integer" } },
+        }),
+        Status: object({
+          lag: { type: "integer", description: "Input messages not yet applied." },
+          clock: { type: ["integer", "null"], description: "Everything is exact up to here (ms)." },
+          live: { type: "boolean", description: "Migrations are no longer silent." },
+          partitions: {
+            type: "array",
+            items: object({
+              partition: { type: "integer" },
+              state: { enum: ["starting", "replaying", "running", "stopped", "failed", "silent"] },
+              position: { type: "integer" },
+              streamLast: { type: "integer" },
+              clock: { type: ["integer", "null"] },
+              overdue: { type: ["integer", "null"] },
+              live: { type: "boolean" },
+            }),
+          },
         }),
         Problem: object({
           type: { type: "string" },

@@ -10,6 +10,7 @@ import { describeCounts } from "../websocket/counts.js";
 import type { Metrics } from "./metrics.js";
 import { describeModels } from "./model.js";
 import { openApi } from "./openapi.js";
+import { describeStatus } from "./status.js";
 
 export interface Routes {
   readonly engine: EdgeEngine;
@@ -59,6 +60,7 @@ export function createRoutes({ engine, metrics, page, version, report }: Routes)
 
   app.get("/api/model", (context) => context.json(describeModels(engine.settings)));
   app.get("/api/counts", async (context) => context.json(describeCounts(engine.settings, await engine.counts())));
+  app.get("/api/status", async (context) => context.json(describeStatus(await engine.status())));
   app.get("/api/state", async (context) => {
     const answer = await engine.state();
     return context.body(stateCsv(answer), 200, {

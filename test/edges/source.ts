@@ -186,12 +186,12 @@ export class MemorySource implements EdgeEngine {
   }
 
   #counts(): ModelCounts[] {
-    return settings.models.map(({ cells: segmentOf, segments: names }, index) => {
+    return settings.models.map(({ name: model, cells: segmentOf, segments: names }, index) => {
       const cells = this.#cells[index]!;
       const segments = names.map(() => 0);
       for (const [cell, customers] of cells.entries()) if (cell > 0) segments[segmentOf[cell]!]! += customers;
       const customers = cells.reduce((sum, value) => sum + value, 0);
-      return { cells: Uint32Array.from(cells), segments, none: cells[0]!, customers };
+      return { model, cells: Uint32Array.from(cells), segments, none: cells[0]!, customers };
     });
   }
 
