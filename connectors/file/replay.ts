@@ -14,6 +14,8 @@ export interface ReplayOptions {
   readonly source: number;
   /** Given every record; without it records are counted by the kernel and let go. */
   readonly onRecord?: ((record: LedgerRecord, partition: number) => void) | undefined;
+  /** False where the input has its own `live` events; default true. */
+  readonly live?: boolean;
 }
 
 /** Earliest time that a tick may carry. */
@@ -29,7 +31,14 @@ export class Replay {
     this.#options = options;
     const adopted = settings.sources[source]?.adopt !== undefined;
     this.partitions = Array.from({ length: settings.partitions }, (_, partition) => {
-      return new Partition({ wasm, settings, partition, seed: new Uint8Array(16), adopted, live: true });
+      return new Partition({
+        wasm,
+        settings,
+        partition,
+        seed: new Uint8Array(16),
+        adopted,
+        live: options.live ?? true,
+      });
     });
     this.#sequences = this.partitions.map(() => 0);
   }
@@ -55,11 +64,11 @@ export class Replay {
   message(
     partition: number,
     message: Pick<InputMessage, "subject" | "source" | "control" | "body"> &
-      Partial<Pick<InputMessage, "stamp" | "silent">>,
+      Partial<Pick<InputMessage, "sequence" | "stamp" | "silent">>,
   ): void {
     const target = this.partitions[partition];
     if (target === undefined) throw new FatalError("KERNEL_FAULT", `there is no partition ${partition}`);
-    const sequence = (this.#sequences[partition] ?? 0) + 1;
+    const sequence = message.sequence ?? (this.#sequences[partition] ?? 0) + 1;
     this.#sequences[partition] = sequence;
     const input: InputMessage = { stamp: 0, silent: false, ...message, sequence };
     const { onRecord } = this.#options;

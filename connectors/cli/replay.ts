@@ -1,0 +1,229 @@
+/** `tidemark replay`: the kernel over files, or over the orders streams to their end, without a broker of its own. */
+import { Command } from "commander";
+import { InputError } from "../../runtime/errors.js";
+import type { LedgerRecord } from "../../runtime/record.js";
+import type { Settings } from "../../runtime/settings.js";
+import { STATE_HEADER, stateLine } from "../../runtime/state.js";
+import { BATCH_BYTES, BATCH_EVENTS, Batcher, FileReader, instantText, type ReadTally, Replay } from "../file/index.js";
+import { deadLetterLine } from "./deadletter.js";
+import { loadKernel } from "./kernel.js";
+import {
+  addBrokerOptions,
+  addFileOptions,
+  type BrokerFlags,
+  brokerOptions,
+  configOption,
+  type FileFlags,
+  instants,
+  loadConfig,
+  readOptions,
+  wholeNumber,
+} from "./options.js";
+import { Output } from "./output.js";
+import { replayStreams } from "./replaystreams.js";
+import { printSummary, summarize } from "./summary.js";
+import { count, counted, err, out, percent, progress, seconds } from "./terminal.js";
+
+interface Flags extends FileFlags, BrokerFlags {
+  readonly config?: string;
+  readonly source?: string;
+  readonly at?: number[];
+  readonly state?: string;
+  readonly migrations?: string;
+  readonly dead?: string;
+  readonly batch: number;
+  readonly json?: boolean;
+}
+
+export function replayCommand(signal: AbortSignal): Command {
+  const command = new Command("replay")
+    .summary("what happened, from files: no broker needed")
+    .description(
+      "Replays order events from files (CSV, NDJSON, MessagePack; gzip of each; - is stdin) through the same kernel that " +
+        "runs on a stream. The clock is the events' own; rows may be in any order.",
+    )
+    .argument("[file...]", "files of order events, - for stdin")
+    .addOption(configOption());
+  addFileOptions(command)
+    .optionsGroup("What to write:")
+    .option("--source <name>", "read the events as this source of the configuration; default the first")
+    .option("--at <instant…>", "instants at which --state is written, separated by commas; default the end", instants)
+    .option("--state <file>", "write every customer's state there, as CSV; - is stdout")
+    .option("--migrations <file>", "write every migration there, a CloudEvent a line; - is stdout")
+    .option("--dead <file>", "write every dead letter there, a JSON object a line; - is stdout")
+    .option("--batch <events>", "events handed to the kernel as one message", wholeNumber(1, 65_535), BATCH_EVENTS)
+    .option("--json", "print the summary as JSON");
+  addBrokerOptions(command, "read the orders streams of this broker to their end instead of files");
+  return command
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ tidemark replay orders.csv -c tidemark.yaml
+  $ tidemark replay invoices.csv.gz --map id=invoice_no,customer=customer_id,time=ts,amount=total \\
+      --scale 2 --zone Europe/London --kind sale=order,refund=refund
+  $ tidemark replay orders.ndjson --at 2026-01-01,2026-02-01 --state state.csv --migrations moves.ndjson
+  $ tidemark replay --nats nats://localhost:4222 --state -`,
+    )
+    .action((files: string[], flags: Flags) => replay(files, flags, signal));
+}
+
+async function replay(files: readonly string[], flags: Flags, signal: AbortSignal): Promise<void> {
+  if ((files.length === 0) === (flags.nats === undefined)) {
+    throw new InputError("USAGE", files.length === 0 ? "nothing to replay" : "files and --nats exclude each other", {
+      remedy: "Name one or more files (- is stdin), or a broker with --nats.",
+    });
+  }
+  const outputs = [flags.state, flags.migrations, flags.dead];
+  if (outputs.filter((path) => path === "-").length > 1) {
+    throw new InputError("USAGE", "only one result can go to stdout", { remedy: "Give the others a file." });
+  }
+  if (flags.at !== undefined && flags.state === undefined) {
+    throw new InputError("USAGE", "--at names instants, but nothing is to be written at them", {
+      remedy: "Say where: --state FILE, or --state - for stdout.",
+    });
+  }
+  const { settings: configured, edge } = loadConfig(flags.config);
+  const started = performance.now();
+  const sink = await Sink.open(flags);
+  let tally: Tally;
+  let replayed: Replay;
+  let settings: Settings;
+  try {
+    if (flags.nats === undefined) {
+      settings = { ...configured, clock: "event" };
+      ({ replayed, tally } = await replayFiles(files, flags, settings, sink, signal));
+    } else {
+      settings = configured;
+      const broker = brokerOptions(flags, edge.nats);
+      ({ replayed, tally } = await replayStreams(broker, settings, flags.at ?? [], sink, signal));
+    }
+  } finally {
+    await sink.close();
+  }
+  progress.clear();
+  const summary = summarize(settings, replayed.partitions, tally);
+  const terminal = outputs.includes("-") ? err : out;
+  if (flags.json === true) terminal.print(JSON.stringify(summary, null, terminal.isTty ? 2 : 0));
+  else printSummary(terminal, summary);
+  if (err.isTty) {
+    err.note(err.style("dim", `${counted(tally.rows, tally.unit)} in ${seconds(performance.now() - started)}`));
+  }
+}
+
+/** The rows read, under the name that they have where they come from. */
+export interface Tally extends Pick<ReadTally, "rows" | "otherKinds" | "afterUntil" | "beforeAfter"> {
+  readonly unit: "row" | "message";
+}
+
+async function replayFiles(
+  files: readonly string[],
+  flags: Flags,
+  settings: Settings,
+  sink: Sink,
+  signal: AbortSignal,
+): Promise<{ replayed: Replay; tally: Tally }> {
+  const source = sourceNumber(settings, flags.source);
+  const reader = new FileReader({
+    files,
+    settings,
+    source: settings.sources[source],
+    ...readOptions(flags),
+    signal,
+    progress: (share, rows) =>
+      progress.show(() => `reading ${share === null ? "" : `${percent(share, 1)}, `}${counted(rows, "row")}`),
+  });
+  const replayed = new Replay({ wasm: loadKernel(), settings, source, onRecord: sink.onRecord });
+  const bytesMax = Math.min(BATCH_BYTES, settings.messageBytesMax);
+  const batcher = new Batcher({ partitions: settings.partitions, eventsMax: flags.batch, bytesMax });
+  const upTo = (instant: number) => {
+    for (const message of batcher.flush()) replayed.apply(message);
+    replayed.tick(instant);
+  };
+  const waiting = sortedInstants(flags.at);
+  let events = 0;
+  for await (const items of reader.items()) {
+    signal.throwIfAborted();
+    for (const item of items) {
+      while (waiting[0] !== undefined && item.time > waiting[0]) {
+        upTo(waiting[0]);
+        await sink.state(waiting.shift() as number, replayed);
+      }
+      for (const message of batcher.add(item)) replayed.apply(message);
+    }
+    events += items.length;
+    await sink.drained();
+    progress.show(() => `applying ${percent(events, reader.tally.kept)} of ${counted(reader.tally.kept, "event")}`);
+  }
+  const end = flags.until ?? reader.tally.last;
+  if (end !== null && (waiting[0] === undefined || end <= waiting[0])) upTo(end);
+  for (const instant of waiting) {
+    upTo(instant);
+    await sink.state(instant, replayed);
+  }
+  if (end !== null) upTo(end);
+  if (flags.at === undefined) await sink.state(end ?? 0, replayed);
+  return { replayed, tally: { ...reader.tally, unit: "row" } };
+}
+
+export function sortedInstants(instants: readonly number[] | undefined): number[] {
+  return [...new Set(instants ?? [])].sort((a, b) => a - b);
+}
+
+/** Throws InputError (USAGE) for a name that the configuration has not. */
+function sourceNumber(settings: Settings, name: string | undefined): number {
+  if (name === undefined) return 0;
+  const number = settings.sources.findIndex((source) => source.name === name);
+  if (number >= 0) return number;
+  throw new InputError("USAGE", `the configuration has no source ${name}`, {
+    remedy: `Its sources are ${settings.sources.map((source) => source.name).join(", ")}.`,
+  });
+}
+
+/** The files that a replay writes. */
+export class Sink {
+  readonly onRecord: ((record: LedgerRecord) => void) | undefined;
+  readonly #state: Output | null;
+  readonly #migrations: Output | null;
+  readonly #dead: Output | null;
+  #headed = false;
+
+  private constructor(state: Output | null, migrations: Output | null, dead: Output | null) {
+    this.#state = state;
+    this.#migrations = migrations;
+    this.#dead = dead;
+    this.onRecord = migrations === null && dead === null ? undefined : (record) => this.#record(record);
+  }
+
+  static async open(flags: Pick<Flags, "state" | "migrations" | "dead">): Promise<Sink> {
+    const open = (path: string | undefined) => (path === undefined ? null : Output.open(path));
+    return new Sink(await open(flags.state), await open(flags.migrations), await open(flags.dead));
+  }
+
+  async state(instant: number, replayed: Replay): Promise<void> {
+    if (this.#state === null) return;
+    if (!this.#headed) this.#state.write(`${STATE_HEADER}\n`);
+    this.#headed = true;
+    for (const [i, row] of replayed.state().entries()) {
+      this.#state.write(`${stateLine(instant, row)}\n`);
+      if (i % 4096 === 0) await this.#state.drained();
+    }
+    progress.show(() => `wrote the state at ${instantText(instant)}, ${count(replayed.partitions.length)} partitions`);
+  }
+
+  async drained(): Promise<void> {
+    await this.#migrations?.drained();
+    await this.#dead?.drained();
+  }
+
+  async close(): Promise<void> {
+    await this.#state?.close();
+    await this.#migrations?.close();
+    await this.#dead?.close();
+  }
+
+  #record(record: LedgerRecord): void {
+    if (record.headers["Tidemark-Reason"] !== undefined) this.#dead?.write(`${deadLetterLine(record)}\n`);
+    else this.#migrations?.write(`${Buffer.from(record.body).toString()}\n`);
+  }
+}
