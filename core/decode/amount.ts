@@ -34,34 +34,35 @@ function times(value: i64, decimals: u32): i32 {
   return keep(value);
 }
 
-// ISO 4217 (2024): currencies whose minor unit is not the hundredth, three letters and their decimals.
-const OTHERS: usize = memory.data<u8>([
-  66, 73, 70, 0, // BIF
-  67, 76, 80, 0, // CLP
-  68, 74, 70, 0, // DJF
-  71, 78, 70, 0, // GNF
-  73, 83, 75, 0, // ISK
-  74, 80, 89, 0, // JPY
-  75, 77, 70, 0, // KMF
-  75, 82, 87, 0, // KRW
-  80, 89, 71, 0, // PYG
-  82, 87, 70, 0, // RWF
-  85, 71, 88, 0, // UGX
-  85, 89, 73, 0, // UYI
-  86, 78, 68, 0, // VND
-  86, 85, 86, 0, // VUV
-  88, 65, 70, 0, // XAF
-  88, 79, 70, 0, // XOF
-  88, 80, 70, 0, // XPF
-  66, 72, 68, 3, // BHD
-  73, 81, 68, 3, // IQD
-  74, 79, 68, 3, // JOD
-  75, 87, 68, 3, // KWD
-  76, 89, 68, 3, // LYD
-  79, 77, 82, 3, // OMR
-  84, 78, 68, 3, // TND
-  67, 76, 70, 4, // CLF
-  85, 89, 87, 4, // UYW
+// ISO 4217 (2024): the currencies whose minor unit is not the hundredth. Each is a word: its decimals in the
+// uppermost byte, its letters from the lowest up.
+const OTHERS: usize = memory.data<u32>([
+  0x00464942, // BIF
+  0x00504c43, // CLP
+  0x00464a44, // DJF
+  0x00464e47, // GNF
+  0x004b5349, // ISK
+  0x0059504a, // JPY
+  0x00464d4b, // KMF
+  0x0057524b, // KRW
+  0x00475950, // PYG
+  0x00465752, // RWF
+  0x00584755, // UGX
+  0x00495955, // UYI
+  0x00444e56, // VND
+  0x00565556, // VUV
+  0x00464158, // XAF
+  0x00464f58, // XOF
+  0x00465058, // XPF
+  0x03444842, // BHD
+  0x03445149, // IQD
+  0x03444f4a, // JOD
+  0x0344574b, // KWD
+  0x0344594c, // LYD
+  0x03524d4f, // OMR
+  0x03444e54, // TND
+  0x04464c43, // CLF
+  0x04575955, // UYW
 ]);
 const OTHERS_COUNT: usize = 26;
 

@@ -284,7 +284,8 @@ function readWorth(item: Item, table: Table, currency: u16): i64 {
   else if (status != READ || abs(number) > AMOUNT_MAX) fail(OVER_LIMIT);
   else if (number >= 0) return number;
   else if (item.kind != ORDER || !table.negativeRefunds) fail(OVER_LIMIT);
-  else if (item.isVoid) fail(UNSUPPORTED); // a refund without order can't be taken back
+  else if (item.isVoid)
+    fail(UNSUPPORTED); // a refund without order can't be taken back
   else {
     item.kind = REFUND;
     return -number;

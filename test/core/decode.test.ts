@@ -21,7 +21,6 @@ function both(event: unknown, source = SOURCE): DecodedItem {
   return json as DecodedItem;
 }
 
-
 /** The default source with other settings; `fields` are added to its fields. */
 function sourceOf(changes: Partial<Source>, fields: Partial<Record<Field, string[]>> = {}): Source {
   return { ...SOURCE, ...changes, fields: { ...(changes.fields ?? SOURCE.fields), ...fields } };
@@ -78,7 +77,7 @@ describe("an order event", () => {
   });
 
   test("unknown fields are passed over", () => {
-    const note = { id: "no", list: [1, [2, { customer: "no" }], "x}]\\\"", null, true, -1.5e3], empty: {}, none: [] };
+    const note = { id: "no", list: [1, [2, { customer: "no" }], 'x}]\\"', null, true, -1.5e3], empty: {}, none: [] };
     expect(both({ note, ...ORDER, more: note })).toMatchObject({ id: "a", customer: "c1", verdict: "fine" });
   });
 
@@ -196,7 +195,10 @@ describe("numbers are read from their digits", () => {
     ["1e13", 10 ** 13],
     ["0.00000001e8", 1],
   ])("amount %s", (digits, amount) => {
-    expect(json(`{"id":"a","customer":"c1","time":${D0},"amount":${digits}}`)).toMatchObject({ verdict: "fine", amount });
+    expect(json(`{"id":"a","customer":"c1","time":${D0},"amount":${digits}}`)).toMatchObject({
+      verdict: "fine",
+      amount,
+    });
   });
 
   test.each([
@@ -237,17 +239,49 @@ describe("numbers are read from their digits", () => {
 
   test("MessagePack integers of every width, and float64", () => {
     const id = (value: unknown) => decoder.decode(encode({ ...ORDER, id: value }, { useBigInt64: true }))?.[0]?.id;
-    const ints = [0, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1, -1, -32, -33, -128, -129, -32768, -32769, -(2 ** 31)];
+    const ints = [
+      0,
+      127,
+      128,
+      255,
+      256,
+      65535,
+      65536,
+      2 ** 32 - 1,
+      -1,
+      -32,
+      -33,
+      -128,
+      -129,
+      -32768,
+      -32769,
+      -(2 ** 31),
+    ];
     for (const value of ints) expect(id(value)).toBe(String(value));
     const longs = [2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n, -(2n ** 63n), 820982911946154508n];
     for (const value of longs) expect(id(value)).toBe(String(value));
-    for (const value of [1e20, 2 ** 53, 2 ** 64, -(2 ** 70), 1.7e60, 2 ** 400]) expect(id(value)).toBe(String(BigInt(value)));
+    for (const value of [1e20, 2 ** 53, 2 ** 64, -(2 ** 70), 1.7e60, 2 ** 400])
+      expect(id(value)).toBe(String(BigInt(value)));
     expect(decoder.decode(encode({ ...ORDER, id: 1e300 }))?.[0]?.reason).toBe("overLimit");
     expect(decoder.decode(encode({ ...ORDER, id: Number.NaN }))?.[0]?.reason).toBe("wrongType");
     expect(decoder.decode(encode({ ...ORDER, amount: Number.POSITIVE_INFINITY }))?.[0]?.reason).toBe("wrongType");
     const time = new Uint8Array([0xcb, 0x42, 0x79, 0xb7, 0x0e, 0xf7, 0x40, 0x00, 0x00]);
     expect(new DataView(time.buffer).getFloat64(1)).toBeGreaterThan(1e12);
-    const short = new Uint8Array([0x84, ...encode("id"), 1, ...encode("customer"), 2, ...encode("time"), ...time, ...encode("amount"), 0xca, 0x41, 0x40, 0, 0]);
+    const short = new Uint8Array([
+      0x84,
+      ...encode("id"),
+      1,
+      ...encode("customer"),
+      2,
+      ...encode("time"),
+      ...time,
+      ...encode("amount"),
+      0xca,
+      0x41,
+      0x40,
+      0,
+      0,
+    ]);
     expect(decoder.decode(short)?.[0]).toMatchObject({ time: new DataView(time.buffer).getFloat64(1), amount: 12 });
   });
 });
@@ -348,7 +382,13 @@ describe("a source", () => {
       customer: { name: "x", id: 7, orders: [{ id: 1 }] },
       id: 1,
     };
-    expect(both(event, deep)).toMatchObject({ verdict: "fine", customer: "7", amount: 5, currency: "EUR", channel: "app" });
+    expect(both(event, deep)).toMatchObject({
+      verdict: "fine",
+      customer: "7",
+      amount: 5,
+      currency: "EUR",
+      channel: "app",
+    });
     expect(both({ ...event, customer: "7" }, deep).reason).toBe("missingField");
     expect(both({ ...event, totals: { shop: [] } }, deep).reason).toBe("missingField");
     const text = `{"id":1,"processed_at":${D0},"customer":{"id":7},"totals":{"shop":{"net":{"amount":1}}}`;
@@ -361,16 +401,33 @@ describe("a source", () => {
   test("may map two fields to one path, and a field to a map on another's path", () => {
     const shared = sourceOf({ channel: "app" }, { order: ["id"], customer: ["customer", "id"], channel: ["customer"] });
     const event = { ...ORDER, kind: "refund", customer: { id: "c" } };
-    expect(both(event, shared)).toMatchObject({ id: "a", order: "a", customer: "c", reason: "wrongType", channel: "app" });
+    expect(both(event, shared)).toMatchObject({
+      id: "a",
+      order: "a",
+      customer: "c",
+      reason: "wrongType",
+      channel: "app",
+    });
     expect(both({ ...event, customer: "x" }, shared)).toMatchObject({ customer: null, reason: "missingField" });
   });
 
   test("compares keys with zero bytes, long keys and near misses", () => {
-    const keys = { id: ["id\0"], customer: ["customer_reference_number"], time: ["ünïcode€𝄞key"], amount: ["abcdefgh"] };
+    const keys = {
+      id: ["id\0"],
+      customer: ["customer_reference_number"],
+      time: ["ünïcode€𝄞key"],
+      amount: ["abcdefgh"],
+    };
     const odd = sourceOf({ fields: keys });
     const event = { id: "x", "id\0": "a", customer_reference_numbers: 0, customer_reference_numbex: 0 };
     const rest = { customer_reference_number: "c", "ünïcode€𝄞key": D0, abcdefgh: 1, abcdefghi: 2, abcdefg: 3 };
-    expect(both({ ...event, ...rest }, odd)).toMatchObject({ verdict: "fine", id: "a", customer: "c", time: D0, amount: 1 });
+    expect(both({ ...event, ...rest }, odd)).toMatchObject({
+      verdict: "fine",
+      id: "a",
+      customer: "c",
+      time: D0,
+      amount: 1,
+    });
     const escaped = `{"id\\u0000":"a","customer_reference\\u005fnumber":"c","\\u00fcn\\u00efcode\\u20ac\\ud834\\udd1ekey":${D0},"abcdef\\u0067h":1}`;
     expect(json(escaped, odd)).toMatchObject({ verdict: "fine", id: "a", customer: "c", time: D0, amount: 1 });
   });
@@ -429,7 +486,12 @@ describe("a source", () => {
 
   test("a negative order is a refund without order where the source says so", () => {
     const refunds = sourceOf({ negative: "refund" }, { cancelled: ["cancelled"] });
-    expect(both({ ...ORDER, amount: -5, order: "o" }, refunds)).toMatchObject({ verdict: "fine", kind: "refund", amount: 5, order: null });
+    expect(both({ ...ORDER, amount: -5, order: "o" }, refunds)).toMatchObject({
+      verdict: "fine",
+      kind: "refund",
+      amount: 5,
+      order: null,
+    });
     expect(both({ ...ORDER, amount: -0 }, refunds)).toMatchObject({ kind: "order", amount: 0 });
     expect(both({ ...ORDER, kind: "refund", amount: -5 }, refunds).reason).toBe("overLimit");
     expect(both({ ...ORDER, amount: -5, cancelled: true }, refunds).reason).toBe("unsupported");
@@ -478,7 +540,10 @@ describe("a source", () => {
 
   test("a field that is not mapped is never found", () => {
     const small = sourceOf({ fields: { id: ["id"], customer: ["customer"], time: ["time"], amount: ["amount"] } });
-    expect(both({ ...ORDER, kind: "cancel", test: true, channel: 3 }, small)).toMatchObject({ verdict: "fine", channel: "web" });
+    expect(both({ ...ORDER, kind: "cancel", test: true, channel: 3 }, small)).toMatchObject({
+      verdict: "fine",
+      channel: "web",
+    });
   });
 
   test("is refused where its table grows too large", () => {
@@ -509,11 +574,16 @@ describe("a message", () => {
   });
 
   test("is read the same in blocks of any size", () => {
-    const items = Array.from({ length: 200 }, (_, n) => ({ ...ORDER, id: n % 3 ? `o\u0001${n}` : n * 1e6, note: n % 7 ? [n] : {} }));
+    const items = Array.from({ length: 200 }, (_, n) => ({
+      ...ORDER,
+      id: n % 3 ? `o\u0001${n}` : n * 1e6,
+      note: n % 7 ? [n] : {},
+    }));
     for (const message of [JSON.stringify(items), encode(items)]) {
       const whole = decoder.decode(message);
       expect(whole?.map(({ id }) => id)).toEqual(items.map(({ id }) => String(id)));
-      for (const block of [1, 7, 31, 32, 1000]) expect(decoder.decode(message, SOURCE, undefined, block)).toEqual(whole);
+      for (const block of [1, 7, 31, 32, 1000])
+        expect(decoder.decode(message, SOURCE, undefined, block)).toEqual(whole);
     }
   });
 
@@ -563,7 +633,15 @@ describe("a message", () => {
   });
 
   test("with invalid UTF-8 can't be read, wherever the text stands", () => {
-    const bad = [[0x80], [0xc0, 0x80], [0xc1, 0xbf], [0xc3], [0xe0, 0x9f, 0xbf], [0xed, 0xa0, 0x80], [0xf0, 0x8f, 0xbf, 0xbf]];
+    const bad = [
+      [0x80],
+      [0xc0, 0x80],
+      [0xc1, 0xbf],
+      [0xc3],
+      [0xe0, 0x9f, 0xbf],
+      [0xed, 0xa0, 0x80],
+      [0xf0, 0x8f, 0xbf, 0xbf],
+    ];
     bad.push([0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82], [0xff], [0xe2, 0x28, 0xa1]);
     for (const bytes of bad) {
       for (const padding of [0, 3, 14, 15, 16, 40]) {

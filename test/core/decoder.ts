@@ -205,7 +205,12 @@ export class Decoder {
     const packed = this.view.getUint16(field("currency"), true);
     const verdict = u8("verdict");
     return {
-      verdict: verdict === 0 ? "fine" : verdict < 32 ? "dead" : ((["test", "skipped", "anonymous"] as const)[verdict - 32] ?? "dead"),
+      verdict:
+        verdict === 0
+          ? "fine"
+          : verdict < 32
+            ? "dead"
+            : ((["test", "skipped", "anonymous"] as const)[verdict - 32] ?? "dead"),
       reason: verdict > 0 && verdict < 32 ? (REASONS[verdict - 1] ?? "?") : null,
       id: string(u32("id"), u32("idLength")),
       customer: string(u32("customer"), u32("customerLength")),
