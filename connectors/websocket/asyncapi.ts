@@ -21,7 +21,7 @@ export function asyncApi(version: string, name: string): object {
         protocol: "ws",
         pathname: "/ws",
         description: `Subprotocols ${SUBPROTOCOLS.join(", ")}. ${closeCodes()}`,
-        variables: { port: { default: "8080" } },
+        variables: { port: { default: "7077" } },
       },
       broker: { host: "localhost:4222", protocol: "nats", description: "nats-server 2.9.10 or newer with JetStream." },
     },

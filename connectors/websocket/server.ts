@@ -101,7 +101,7 @@ class Edge implements WebSocketEdge {
       maxPayload: this.limits.messageBytesMax,
       handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
     });
-    this.#tail = new LedgerTail(engine.ledger, engine.settings.name, this.limits, {
+    this.#tail = new LedgerTail(engine, engine.settings.name, this.limits, {
       record: (record) => this.#broadcast(record),
       gap: (partition) => this.#gap(partition),
       error: (error) => this.#report(error),

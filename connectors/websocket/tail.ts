@@ -55,7 +55,7 @@ const BURST = { records: 64, bytes: 64 * 1024 };
 const RETRY_MS = { first: 100, most: 5_000 };
 
 export class LedgerTail {
-  readonly #ledger: LedgerReader;
+  readonly #source: { readonly ledger: LedgerReader };
   readonly #prefix: string;
   readonly #limits: Limits;
   readonly #hooks: TailHooks;
@@ -66,9 +66,9 @@ export class LedgerTail {
   #started: Promise<void> | undefined;
   #stop = new AbortController();
 
-  /** `name`: the instance's, the first word of every subject. */
-  constructor(ledger: LedgerReader, name: string, limits: Limits, hooks: TailHooks) {
-    this.#ledger = ledger;
+  /** `name`: the instance's, the first word of every subject. An engine has its ledger only once it has started. */
+  constructor(source: { readonly ledger: LedgerReader }, name: string, limits: Limits, hooks: TailHooks) {
+    this.#source = source;
     this.#prefix = `${name}.migrations.`;
     this.#limits = limits;
     this.#hooks = hooks;
@@ -124,6 +124,10 @@ export class LedgerTail {
 
   record(entry: LedgerEntry): TailRecord {
     return new TailRecord(entry, this.#prefix);
+  }
+
+  get #ledger(): LedgerReader {
+    return this.#source.ledger;
   }
 
   #last(partition: number): number {

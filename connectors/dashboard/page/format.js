@@ -28,9 +28,6 @@ export function moment(instant) {
 /** @param {string | number} instant */
 export const dayOf = (instant) => day.format(new Date(instant));
 
-/** @param {string | number} instant */
-export const clockOf = (instant) => clock.format(new Date(instant));
-
 /** Minor units in a currency. @param {number} minor @param {string} currency */
 export function money(minor, currency) {
   const format = new Intl.NumberFormat(LOCALE, { style: "currency", currency });

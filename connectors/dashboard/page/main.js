@@ -2,7 +2,7 @@
 /** Puts the page together: the model, live counts, cross-tables, moves and the engine's own state. */
 import { Connection } from "./connection.js";
 import { Crosstables } from "./crosstables.js";
-import { byId, clockOf, count } from "./format.js";
+import { byId, count, moment } from "./format.js";
 import { NONE, Segments } from "./segments.js";
 import { Stream } from "./stream.js";
 
@@ -115,7 +115,7 @@ async function readStatus() {
 function showStatus({ clock, lag, live, partitions }) {
   const time = byId("clock").querySelector("time");
   if (time !== null && clock !== null) {
-    time.textContent = clockOf(clock);
+    time.textContent = moment(clock);
     time.dateTime = new Date(clock).toISOString();
     time.title = time.dateTime;
   }
