@@ -1,0 +1,285 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createEngine, type Engine, type EngineOptions } from "../../connectors/engine.js";
+import type { Broker } from "../../connectors/nats/broker.js";
+import type { OwnerStatus } from "../../connectors/nats/owner.js";
+import { OrdersPublisher } from "../../connectors/nats/publisher.js";
+import { StreamReader } from "../../connectors/nats/reader.js";
+import { ensureOrdersStreams, partitionStreams } from "../../connectors/nats/streams.js";
+import { compileSettings, defaultConfig, readyModels } from "../../runtime/config/index.js";
+import type { Settings } from "../../runtime/settings.js";
+import { partitionOf } from "../../runtime/subjects.js";
+import { serverVersions, TestServer } from "../support/nats.js";
+
+const never = new AbortController().signal;
+const text = new TextEncoder();
+const DAY = 86_400_000;
+
+function settingsWith(change: object = {}): Settings {
+  const capacity = { customers: 20_000, entries: 100_000, idBytes: 800_000 };
+  return compileSettings({ ...defaultConfig(), name: "t", partitions: 4, capacity, ...change });
+}
+
+interface Order {
+  readonly id: string;
+  readonly customer: string;
+  readonly time: number;
+  readonly amount: number;
+  readonly kind?: string;
+  readonly order?: string;
+}
+
+/** A made-up shop of a few hundred customers, some orders of each, and refunds. */
+function shop(count: number, from: number, step: number): Order[] {
+  return Array.from({ length: count }, (_, i) => {
+    const customer = `c${(i * 7_919) % 311}`;
+    const time = from + i * step;
+    if (i % 17 === 16) return { id: `r${i}`, customer: `c${((i - 3) * 7_919) % 311}`, time, amount: 500, kind: "refund", order: `o${i - 3}` };
+    return { id: `o${i}`, customer, time, amount: 1_000 + ((i * 104_729) % 60_000) };
+  });
+}
+
+async function publish(broker: Broker, settings: Settings, orders: readonly Order[], silent = false): Promise<void> {
+  const publisher = new OrdersPublisher(broker, settings);
+  for (const order of orders) {
+    const id = `web/${order.kind ?? "order"}/${order.customer}/${order.id}/0`;
+    await publisher.publish(partitionOf(order.customer, settings.partitions), "web", text.encode(JSON.stringify(order)), { id, silent });
+  }
+  await publisher.flush();
+  publisher.close();
+}
+
+async function ledgers(broker: Broker, settings: Settings): Promise<string[]> {
+  const lines: string[] = [];
+  for (const { ledger } of partitionStreams(settings)) lines.push(...(await dump(broker, ledger)));
+  return lines;
+}
+
+async function dump(broker: Broker, stream: string): Promise<string[]> {
+  const { state } = await broker.api<{ state: { last_seq: number; messages: number } }>(`STREAM.INFO.${stream}`);
+  const reader = new StreamReader(broker, { stream, from: 1, messagesMax: 1_000, bytesMax: 2_000_000 });
+  const lines: string[] = [];
+  while (lines.length < state.messages) {
+    const { messages } = await reader.next(never, 10_000);
+    for (const message of messages) {
+      const headers = message.headerNames.filter((name) => !name.startsWith("Nats-")).map((name) => `${name}=${message.header(name)}`);
+      lines.push(`${message.sequence} ${message.subject} ${headers.join(" ")} ${new TextDecoder().decode(message.body)}`);
+    }
+  }
+  reader.close();
+  return lines;
+}
+
+/** Waits until everything in the input was applied and everything it caused is stored. */
+async function settled(engine: Engine): Promise<OwnerStatus[]> {
+  let found: OwnerStatus[] = [];
+  await expect
+    .poll(
+      async () => {
+        found = (await engine.status()) as OwnerStatus[];
+        return found.filter((p) => p.state === "running" && p.live && p.position >= p.streamLast && p.overdue === null && p.ledgerInFlight === 0).length;
+      },
+      { timeout: 45_000, interval: 50 },
+    )
+    .toBe(partitionStreams(engine.settings).length);
+  return found;
+}
+
+describe.each(serverVersions)("the engine on nats-server $version", ({ binary }) => {
+  let server: TestServer;
+  let broker: Broker;
+  const engines: Engine[] = [];
+  const startEngine = async (settings: Settings, more: Partial<EngineOptions> = {}) => {
+    const engine = createEngine({ settings, broker: { servers: server.url }, ...more });
+    engines.push(engine);
+    await engine.start();
+    return engine;
+  };
+  beforeEach(async () => {
+    server = await TestServer.start(binary);
+    broker = await server.connect();
+  });
+  afterEach(async () => {
+    for (const engine of engines.splice(0)) await engine.stop();
+    await server.stop();
+  });
+
+  test("orders in, migrations out: silent history first, then live, in the ledgers and the gathering streams", async () => {
+    const settings = settingsWith();
+    await ensureOrdersStreams(broker, settings);
+    const now = Date.now();
+    const orders = shop(1_200, now - 100 * DAY, (100 * DAY) / 1_200);
+    await publish(broker, settings, orders.slice(0, 1_000));
+    const engine = await startEngine(settings);
+    await settled(engine);
+    await publish(broker, settings, orders.slice(1_000));
+    const status = await settled(engine);
+    const applied = status.reduce((sum, { stats }) => sum + stats.events.flat().reduce((a, b) => a + b, 0), 0);
+    expect(applied).toBe(1_200);
+    const lines = await ledgers(broker, settings);
+    expect(lines.length).toBeGreaterThan(300);
+    const silent = lines.filter((line) => line.includes('"silent":true')).length;
+    expect(silent).toBeGreaterThan(0);
+    expect(silent).toBeLessThan(lines.length);
+    await expect.poll(async () => (await dump(broker, "t_migrations")).length, { timeout: 20_000 }).toBe(lines.length);
+    const bodies = (all: string[]) => all.map((line) => line.replace(/^\d+ /, "")).sort();
+    expect(bodies(await dump(broker, "t_migrations"))).toEqual(bodies(lines));
+
+    const counts = await engine.counts();
+    const state = await engine.state();
+    const rows = [];
+    for await (const part of state.rows) rows.push(...part);
+    expect(rows.length).toBe(311);
+    expect(counts[0]?.customers).toBe(311);
+    expect(rows.map(({ customer }) => customer)).toEqual(rows.map(({ customer }) => customer).sort());
+    expect(state.instant).toBeGreaterThan(now);
+    expect(engine.ready()).toMatchObject({ ok: true });
+
+    const entries = [];
+    const aborter = new AbortController();
+    const { last } = await engine.ledger.bounds(0);
+    for await (const entry of engine.ledger.read(0, 3, aborter.signal)) {
+      entries.push(entry);
+      if (entry.number === last) aborter.abort();
+    }
+    expect(entries.map(({ number }) => number)).toEqual(Array.from({ length: last - 2 }, (_, i) => i + 3));
+    expect(entries[0]?.headers["Tidemark-Position"]).toMatch(/^\d+$/);
+    expect(await engine.ledger.epoch()).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  test("a restart publishes nothing twice and goes on; one worker or three give the same bytes", async () => {
+    const one = settingsWith({ workers: 1 });
+    const three = settingsWith({ workers: 3 });
+    await ensureOrdersStreams(broker, one);
+    const orders = shop(900, Date.now() - 60 * DAY, (60 * DAY) / 900);
+    await publish(broker, one, orders.slice(0, 600));
+    const first = await startEngine(one);
+    await settled(first);
+    await first.stop();
+    await publish(broker, one, orders.slice(600));
+    const second = await startEngine(three);
+    const status = await settled(second);
+    expect(new Set(status.map(({ worker }) => worker)).size).toBe(3);
+    await second.stop();
+    const lines = await ledgers(broker, one);
+    for (const { ledger } of partitionStreams(one)) await broker.api(`STREAM.DELETE.${ledger}`);
+    for (const stream of ["t_migrations", "t_dead"]) await broker.api(`STREAM.DELETE.${stream}`);
+    await settled(await startEngine(one));
+    expect(await ledgers(broker, one)).toEqual(lines);
+  });
+
+  test("the broker dies and comes back while orders flow", async () => {
+    const settings = settingsWith({ workers: 2 });
+    const engine = await startEngine(settings);
+    await settled(engine);
+    const orders = shop(3_000, Date.now() - 60 * DAY, (60 * DAY) / 3_000);
+    const publishing = publish(broker, settings, orders);
+    for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await server.restart(signal);
+    }
+    await publishing;
+    const status = await settled(engine);
+    expect(status.reduce((sum, { stats }) => sum + stats.events.flat().reduce((a, b) => a + b, 0), 0)).toBeGreaterThanOrEqual(3_000);
+    const lines = await ledgers(broker, settings);
+    await engine.stop();
+    for (const { ledger } of partitionStreams(settings)) await broker.api(`STREAM.DELETE.${ledger}`);
+    for (const stream of ["t_migrations", "t_dead"]) await broker.api(`STREAM.DELETE.${stream}`);
+    await settled(await startEngine(settings));
+    expect(await ledgers(broker, settings)).toEqual(lines);
+  });
+
+  test("time alone makes a customer lapse: a tick comes when it is due, and none when nothing is", async () => {
+    const [model] = readyModels.points({ currency: "EUR" }) as never[];
+    const settings = settingsWith({ partitions: 1, ...(model ? {} : {}) });
+    const engine = await startEngine(settings);
+    await settled(engine);
+    const recency = settings.models[0]?.dimensions[0]?.bands[0]?.limit ?? 0;
+    const due = Date.now() + 1_500;
+    await publish(broker, settings, [{ id: "o1", customer: "c1", time: due - recency, amount: 5_000 }]);
+    await expect.poll(async () => (await ledgers(broker, settings)).length, { timeout: 10_000, interval: 100 }).toBe(2);
+    const [, lapse] = await ledgers(broker, settings);
+    expect(lapse).toContain('"kind":"recency"');
+    expect(lapse).toContain(`"time":"${new Date(due).toISOString()}"`);
+    const ticks = ((await engine.status()) as OwnerStatus[])[0]?.ticksPublished ?? 0;
+    expect(ticks).toBeGreaterThan(0);
+    expect(ticks).toBeLessThan(5);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(((await engine.status()) as OwnerStatus[])[0]?.ticksPublished).toBe(ticks);
+  });
+
+  test("bad input is dead-lettered, and the stream goes on", async () => {
+    const settings = settingsWith({ partitions: 1 });
+    const engine = await startEngine(settings);
+    const publisher = new OrdersPublisher(broker, settings);
+    await publisher.publish(0, "web", text.encode("not json"));
+    await publisher.publish(0, "web", text.encode('{"id":"1","customer":"c","amount":5}'));
+    await publisher.publish(0, "web", text.encode(JSON.stringify({ id: "2", customer: "c", time: Date.now(), amount: 700 })));
+    await publisher.publishTo("t.orders.0._control", text.encode('{"type":"merge"}'));
+    await publisher.flush();
+    publisher.close();
+    await settled(engine);
+    const lines = await ledgers(broker, settings);
+    expect(lines.map((line) => line.split(" ")[1])).toEqual(["t.dead.0.undecodable", "t.dead.0.missingField", expect.stringMatching(/^t\.migrations\.0\./), "t.dead.0.unsupported"]);
+    await expect.poll(async () => (await dump(broker, "t_dead")).length, { timeout: 20_000 }).toBe(3);
+  });
+
+  test("an adopted stream is one partition, with its own field names", async () => {
+    await broker.api("STREAM.CREATE.SHOP", { name: "SHOP", subjects: ["shop.orders.>"], storage: "file" });
+    const settings = settingsWith({
+      partitions: 1,
+      sources: [{ name: "shop", stream: "SHOP", subjects: ["shop.orders.>"], channel: "web", control: "shop.orders._control", fields: { id: "id", customer: "customer.id", time: "processed_at", amount: "total", currency: "currency" }, amounts: "decimal" }],
+    });
+    const orders = Array.from({ length: 50 }, (_, i) => ({ id: i, customer: { id: `c${i % 9}` }, processed_at: new Date(Date.now() - i * DAY).toISOString(), total: "59.99", currency: "EUR" }));
+    for (const order of orders) await broker.publishStored("shop.orders.new", text.encode(JSON.stringify(order)));
+    const engine = await startEngine(settings);
+    await settled(engine);
+    const state = await engine.state();
+    const rows = [];
+    for await (const part of state.rows) rows.push(...part);
+    expect(rows).toHaveLength(9);
+    expect(rows.reduce((sum, { spendEver }) => sum + spendEver, 0)).toBe(50 * 5_999);
+  });
+
+  test("a changed model is refused, unless told to hold from now on", async () => {
+    const before = settingsWith({ partitions: 1 });
+    const first = await startEngine(before);
+    await publish(broker, before, shop(50, Date.now() - 10 * DAY, 10_000));
+    await settled(first);
+    await first.stop();
+    const after = settingsWith({ partitions: 1, parkFor: "10d" });
+    const refused = createEngine({ settings: after, broker: { servers: server.url } });
+    await refused.start();
+    await expect(refused.failed).rejects.toMatchObject({ code: "MODEL_CHANGED", message: expect.stringContaining("parkForMs: 2592000000 → 864000000") });
+    await refused.stop();
+    await settled(await startEngine(after, { applyModel: "silent" }));
+    await engines.at(-1)?.stop();
+    await settled(await startEngine(after));
+  });
+
+  test("a backlog is read within its limits, whatever the broker holds", async () => {
+    const settings = settingsWith({ partitions: 1 });
+    await ensureOrdersStreams(broker, settings);
+    const publisher = new OrdersPublisher(broker, settings);
+    for (let part = 0; part < 12_000; part++) {
+      await publisher.publish(0, "web", text.encode(JSON.stringify({ id: `o${part}`, customer: `c${part % 50}`, time: Date.now() - (part % 90) * DAY, amount: 100 })));
+    }
+    await publisher.flush();
+    publisher.close();
+    const [status] = await settled(await startEngine(settings));
+    expect(status?.position).toBeGreaterThan(12_000);
+    expect(status?.bufferedMax).toBeLessThanOrEqual(4_096);
+  });
+
+  test("a full partition stops with a clear error, and nothing is lost", async () => {
+    const settings = settingsWith({ partitions: 1, capacity: { customers: 20, entries: 1_000, idBytes: 1_000 } });
+    const engine = await startEngine(settings);
+    await publish(broker, settings, shop(200, Date.now() - 10 * DAY, 10_000));
+    await expect(engine.failed).rejects.toMatchObject({ code: "PARTITION_FULL" });
+    expect(engine.ready().ok).toBe(false);
+    await engine.stop();
+    const larger = settingsWith({ partitions: 1 });
+    await settled(await startEngine(larger));
+    const counts = await engines.at(-1)?.counts();
+    expect(counts?.[0]?.customers).toBeGreaterThan(20);
+  });
+});
