@@ -321,9 +321,7 @@ class Walk {
     if (head >= 0xc4 && head <= 0xc6) this.at += this.size(1 << (head - 0xc4));
     else if (head >= 0xc7 && head <= 0xc9) this.at += this.size(1 << (head - 0xc7)) + 1;
     else if (head >= 0xd4 && head <= 0xd8) this.at += (1 << (head - 0xd4)) + 1;
-    else
-      this.at +=
-        { 0xca: 4, 0xcb: 8, 0xcc: 1, 0xcd: 2, 0xce: 4, 0xcf: 8, 0xd0: 1, 0xd1: 2, 0xd2: 4, 0xd3: 8 }[head] ?? 0;
+    else this.at += [4, 8, 1, 2, 4, 8, 1, 2, 4, 8][head - 0xca] ?? 0; // floats, then integers
     return 0;
   }
   private values(count: number): number {
