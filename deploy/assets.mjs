@@ -1,0 +1,9 @@
+// Copies into dist what the program reads at run time and no compiler makes: the page, the published schemas.
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "./build.mjs";
+
+for (const folder of ["connectors/dashboard/page", "runtime/schema"]) {
+  rmSync(join(ROOT, "dist", folder), { recursive: true, force: true });
+  cpSync(join(ROOT, folder), join(ROOT, "dist", folder), { recursive: true });
+}

@@ -1,0 +1,49 @@
+// Dependencies and build, each only when something is newer than its last result: a second start is quick.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const SOURCES = ["core", "runtime", "connectors", "deploy", "package-lock.json", "tsconfig.json", "asconfig.json"];
+const STAMP = join(ROOT, "dist/.built");
+/** What npm itself writes at the end of an install. */
+const INSTALLED = join(ROOT, "node_modules/.package-lock.json");
+
+/** Runs `npm ci` and `npm run build` as needed. Ends the process with their words where one fails. */
+export function ensureBuilt() {
+  if (newest(join(ROOT, "package-lock.json")) > mtime(INSTALLED)) {
+    npm("ci", "--no-audit", "--no-fund");
+    // npm keeps the time of an install that had nothing to do.
+    if (existsSync(INSTALLED)) utimesSync(INSTALLED, new Date(), new Date());
+  }
+  if (Math.max(...SOURCES.map((path) => newest(join(ROOT, path)))) > mtime(STAMP)) {
+    const started = Date.now();
+    npm("run", "build");
+    // What was changed while it was being built is built next time.
+    writeFileSync(STAMP, "");
+    utimesSync(STAMP, new Date(started), new Date(started));
+  }
+}
+
+function npm(...args) {
+  console.error(`npm ${args.join(" ")} …`);
+  // Shown only when it fails: the results of `npm start` are not what a compiler prints.
+  const { status, stdout, stderr, error } = spawnSync("npm", args, { cwd: ROOT, encoding: "utf8", maxBuffer: 64 * 1024 * 1024, shell: process.platform === "win32" });
+  if (status === 0) return;
+  console.error(`${stdout ?? ""}${stderr ?? ""}${error ? error.message : ""}`);
+  console.error(`npm ${args.join(" ")} failed.`);
+  process.exit(1);
+}
+
+function mtime(path) {
+  return existsSync(path) ? statSync(path).mtimeMs : 0;
+}
+
+/** The latest change of the file, or of anything in the folder. */
+function newest(path) {
+  if (!existsSync(path)) return 0;
+  const stats = statSync(path);
+  if (!stats.isDirectory()) return stats.mtimeMs;
+  return readdirSync(path).reduce((latest, name) => Math.max(latest, newest(join(path, name))), stats.mtimeMs);
+}
