@@ -8,8 +8,9 @@ import { type Config, DIMENSIONS, MODELS_MAX, type ModelConfig, type SegmentConf
 
 export function checkModels(config: Config, error: Report): void {
   const models = expandModels(config.models);
-  // More than the list holds, where `levels` makes one a channel.
-  if (models.length > MODELS_MAX) error(["models"], `found ${models.length} models, expected at most ${MODELS_MAX}`);
+  // The list itself is short enough, but `levels` makes one a channel.
+  if (models.length > MODELS_MAX && config.models.length <= MODELS_MAX)
+    error(["models"], `found ${models.length} models, expected at most ${MODELS_MAX}`);
   checkTokens(
     models.map(({ at, ready, model }) => ({ name: model.name, path: ready ? ["models", at] : ["models", at, "name"] })),
     "model",
@@ -135,11 +136,13 @@ function checkTokens(names: readonly { name: string; path: ConfigPath }[], what:
   for (const { name, path } of names) {
     const written = nameToken(name);
     const other = seen.get(written);
-    if (written === NULL_TOKEN || written === "none") {
+    if (written === NULL_TOKEN) {
       error(
         path,
-        `found ${JSON.stringify(name)}, expected another name: in a subject it is ${written}, which means in no ${what}`,
+        `found ${JSON.stringify(name)}, expected another name: in a subject it is null, which means in no ${what}`,
       );
+    } else if (written === "none") {
+      error(path, `found ${JSON.stringify(name)}, expected another name: none is what lies outside every band`);
     } else if (other === name) {
       error(path, `found ${JSON.stringify(name)} a second time, expected each ${what} once`);
     } else if (other !== undefined) {

@@ -1,5 +1,5 @@
 /** Reads a configuration: text or plain object → settings, or every error at once, each with its place. */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 import type { z } from "zod";
 import type { Settings } from "../settings.js";
 import { checkConfig } from "./check.js";
@@ -40,7 +40,8 @@ export function parseConfig(text: string, options: { readonly file?: string } = 
     value = document.toJS();
   } catch (error) {
     // An alias that leads nowhere, or too many of them.
-    throw new ConfigError([{ path: [], message: error instanceof Error ? error.message : String(error) }], file);
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([{ path: [], message, ...place(lines, unresolved(document)) }], file);
   }
   const located = (issue: ConfigIssue): ConfigIssue => ({ ...issue, ...place(lines, offsetOf(document, issue)) });
   return read(value, (issues) => issues.map(located).sort(byPlace), file);
@@ -116,6 +117,19 @@ function meantAlternative(
   if (fitting.length < 2) return fitting[0];
   const ready = typeof input === "object" && input !== null && "use" in input;
   return ready ? fitting[1] : fitting[0];
+}
+
+/** Where the first alias stands that leads nowhere; 0 where all lead somewhere. */
+function unresolved(document: Document.Parsed): number {
+  let offset = 0;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return undefined;
+      offset = alias.range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return offset;
 }
 
 function place(lines: LineCounter, offset: number): { line: number; column: number } {

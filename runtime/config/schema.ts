@@ -161,7 +161,10 @@ export const readySchema = strict({
 });
 
 const path = z.union(
-  [text("a path such as customer.id", /^[^.]+(\.[^.]+){0,3}$/), list(text("a key", /^.+$/s), "keys", 1, 4)],
+  [
+    text("a path of 1 to 4 keys such as customer.id", /^[^.]+(\.[^.]+){0,3}$/),
+    list(text("a key", /^.+$/s), "keys", 1, 4),
+  ],
   {
     error: expecting("a path of 1 to 4 keys such as customer.id"),
   },
@@ -205,7 +208,10 @@ export const sourceSchema = strict({
 });
 
 const bytes = z.union(
-  [integer(1024, MESSAGE_BYTES_MAX), text("a size such as 8MiB", /^([1-9]|1[0-5])MiB$|^\d{1,5}KiB$/)],
+  [
+    integer(1024, MESSAGE_BYTES_MAX),
+    text("a size of up to 15MiB such as 8MiB or 512KiB", /^([1-9]|1[0-5])MiB$|^\d{1,5}KiB$/),
+  ],
   { error: expecting("a size of up to 15MiB such as 8MiB or 512KiB") },
 );
 
