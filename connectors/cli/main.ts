@@ -6,6 +6,7 @@ import { checkCommand } from "./check.js";
 import { INTERRUPTED, reportFailure, USAGE } from "./failure.js";
 import { publishCommand } from "./publish.js";
 import { replayCommand } from "./replay.js";
+import { runCommand } from "./run.js";
 import { simulateCommand } from "./simulate.js";
 import { stateCommand } from "./state.js";
 import { tailCommand } from "./tail.js";
@@ -45,6 +46,7 @@ then the configuration. NO_COLOR turns colour off.`,
 
 const { signal } = interrupt;
 for (const command of [
+  runCommand(version, signal),
   replayCommand(signal),
   publishCommand(signal),
   simulateCommand(signal),

@@ -45,8 +45,8 @@ export function replayCommand(signal: AbortSignal): Command {
     .argument("[file...]", "files of order events, - for stdin")
     .addOption(configOption());
   addFileOptions(command)
-    .optionsGroup("What to write:")
     .option("--source <name>", "read the events as this source of the configuration; default the first")
+    .optionsGroup("What to write:")
     .option("--at <instant…>", "instants at which --state is written, separated by commas; default the end", instants)
     .option("--state <file>", "write every customer's state there, as CSV; - is stdout")
     .option("--migrations <file>", "write every migration there, a CloudEvent a line; - is stdout")

@@ -121,7 +121,7 @@ class Input {
     this.#sequence = message.sequence;
     const { subject, sequence, stamp, body } = message;
     const control = subject === this.#streams.control;
-    const source = this.#streams.adopted ? 0 : sourceOf(this.#settings, subject);
+    const source = sourceOf(this.#settings, subject);
     return { subject, sequence, stamp, body, control, source, silent: message.header("Tidemark-Silent") === "1" };
   }
 

@@ -59,7 +59,7 @@ export function summarize(
       model: model.name,
       currency: model.currency,
       customers: add(counts.map((each) => each[m]?.customers ?? 0)),
-      migrations: migrationsOf(stats, m),
+      migrations: migrationsOf(stats, model.name),
       segments: [
         ...model.segments.map((segment, s) => ({
           segment: segment as string | null,
@@ -71,7 +71,7 @@ export function summarize(
   };
 }
 
-function migrationsOf(stats: readonly PartitionStats[], model: number): ModelSummary["migrations"] {
+function migrationsOf(stats: readonly PartitionStats[], model: string): ModelSummary["migrations"] {
   let segment = 0;
   let bands = 0;
   for (const { migrations } of stats) {
