@@ -10,6 +10,6 @@ export { ConfigError, type ConfigIssue, type ConfigPath, formatIssue, formatPath
 export { configJsonSchema } from "./jsonschema.js";
 export { type Parsed, parseConfig, parseConfigObject } from "./parse.js";
 export { presets } from "./presets.js";
-export { readyModels } from "./ready.js";
+export { expandModels, readyModels } from "./ready.js";
 export { type Config, configSchema, type ModelConfig, type ReadyConfig, type SourceConfig } from "./schema.js";
 export { settingsFromJson, settingsToJson, settingsVersion } from "./wire.js";
