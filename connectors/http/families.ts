@@ -1,5 +1,5 @@
 /** Every metric of an engine: its name, its meaning, and where its samples come from at a scrape. */
-import { KINDS, OUTCOMES, REASONS, CAUSES } from "../../runtime/record.js";
+import { KINDS, OUTCOMES, REASONS } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import type { HistogramValue, ModelCounts, PartitionStatus } from "../edge.js";
 import type { WebSocketStats } from "../websocket/server.js";
@@ -56,13 +56,9 @@ export const FAMILIES: readonly Family[] = [
     "counter",
     "migrations_total",
     "Migrations by model, segment before, segment after (null: none) and cause.",
-    function* ({ stats }, { settings }) {
-      for (const { model, from, to, cause, count } of stats.migrations) {
-        const { name = String(model), segments = [] } = settings.models[model] ?? {};
-        const segment = (number: number | null) => (number === null ? NO_SEGMENT : (segments[number] ?? String(number)));
-        const labels = { model: name, from: segment(from), to: segment(to), cause: CAUSES[cause] ?? String(cause) };
-        yield { labels, value: count };
-      }
+    function* ({ stats }) {
+      for (const { model, from, to, cause, count } of stats.migrations)
+        yield { labels: { model, from: from ?? NO_SEGMENT, to: to ?? NO_SEGMENT, cause }, value: count };
     },
   ),
   one("counter", "messages_total", "Input messages applied, control messages included.", ({ stats }) => stats.messages),

@@ -1,4 +1,5 @@
 /** What each path answers. */
+import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
@@ -20,8 +21,8 @@ export interface Routes {
   readonly report: (error: unknown) => void;
 }
 
-export function createRoutes({ engine, metrics, page, version, report }: Routes): Hono {
-  const app = new Hono();
+export function createRoutes({ engine, metrics, page, version, report }: Routes): Hono<{ Bindings: HttpBindings }> {
+  const app = new Hono<{ Bindings: HttpBindings }>();
 
   app.use(async (context, next) => {
     await next();
@@ -63,7 +64,12 @@ export function createRoutes({ engine, metrics, page, version, report }: Routes)
   app.get("/api/status", async (context) => context.json(describeStatus(await engine.status())));
   app.get("/api/state", async (context) => {
     const answer = await engine.state();
-    return context.body(stateCsv(answer), 200, {
+    // An answer that fails on its way must not look whole: the connection is cut.
+    const broken = (error: unknown) => {
+      report(error);
+      context.env.outgoing.destroy();
+    };
+    return context.body(stateCsv(answer, broken), 200, {
       "Content-Type": "text/csv; charset=utf-8; header=present",
       "Tidemark-Instant": String(answer.instant),
       "Tidemark-Position": answer.positions.map((position, partition) => `${partition}=${position}`).join(","),
@@ -87,8 +93,8 @@ export function createRoutes({ engine, metrics, page, version, report }: Routes)
   return app;
 }
 
-/** The State CSV, made as fast as it is read. An error on the way breaks the answer off: it must not look whole. */
-function stateCsv({ instant, rows }: StateAnswer): ReadableStream<Uint8Array> {
+/** The State CSV, made as fast as it is read. */
+function stateCsv({ instant, rows }: StateAnswer, broken: (error: unknown) => void): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const iterator = rows[Symbol.asyncIterator]();
   return new ReadableStream({
@@ -96,9 +102,13 @@ function stateCsv({ instant, rows }: StateAnswer): ReadableStream<Uint8Array> {
       controller.enqueue(encoder.encode(`${STATE_HEADER}\n`));
     },
     async pull(controller) {
-      const { done, value } = await iterator.next();
-      if (done === true) controller.close();
-      else controller.enqueue(encoder.encode(value.map((row) => `${stateLine(instant, row)}\n`).join("")));
+      try {
+        const { done, value } = await iterator.next();
+        if (done === true) controller.close();
+        else controller.enqueue(encoder.encode(value.map((row) => `${stateLine(instant, row)}\n`).join("")));
+      } catch (error) {
+        broken(error);
+      }
     },
     async cancel() {
       await iterator.return?.();

@@ -1,7 +1,7 @@
 /** A source of counts and ledger records in memory, in place of the engine: a double of our own interface only. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { EdgeEngine, LedgerEntry, ModelCounts, PartitionStats, PartitionStatus, StateRow } from "../../connectors/edge.js";
-import { CAUSES, KINDS, OUTCOMES, REASONS } from "../../runtime/record.js";
+import { KINDS, OUTCOMES, REASONS } from "../../runtime/record.js";
 import type { Dimension, Model, Settings } from "../../runtime/settings.js";
 
 const DAY = 86_400_000;
@@ -234,8 +234,8 @@ export function partitionStatus(partition: number): PartitionStatus {
     events: KINDS.map((_, kind) => OUTCOMES.map((_, outcome) => kind * 100 + outcome)),
     dead: REASONS.map((_, reason) => reason),
     migrations: [
-      { model: 0, from: null, to: 4, cause: CAUSES.indexOf("order"), count: 9 },
-      { model: 0, from: 1, to: 0, cause: CAUSES.indexOf("recency"), count: 3 },
+      { model: "retail", from: null, to: "Others", cause: "order", count: 9 },
+      { model: "retail", from: "Loyal", to: "VIP", cause: "recency", count: 3 },
     ],
     messages: 1000, ticks: 12, fired: 5, spurious: 1,
     customers: 40, entries: 100, idBytes: 400, parked: 2, chainLongest: 7, chainSteps: 123,

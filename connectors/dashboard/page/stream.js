@@ -155,7 +155,7 @@ export class Stream {
   }
 }
 
-/** One sentence: what did it, and which bands changed. @param {Cause} cause */
+/** What did it, and which bands changed. @param {Cause} cause */
 function why({ kind, event, order, channel, boundaries }) {
   const where = channel === null ? "" : ` on ${channel}`;
   const about = order === null || order === event ? "" : ` of order ${order}`;
@@ -170,7 +170,8 @@ function why({ kind, event, order, channel, boundaries }) {
     tenure: "Longer a customer",
     model: "The model changed",
   };
-  return element("div", "why", words[kind] ?? kind, ...boundaries.flatMap((text) => [" · ", element("span", "boundary", text)]));
+  const changes = boundaries.map((text) => element("span", "boundary", text));
+  return element("div", "why", element("span", "", words[kind] ?? kind), ...changes);
 }
 
 /** @param {MigrationEvent["data"]} data */
