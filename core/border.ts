@@ -1,10 +1,13 @@
 // Addresses, limits and counters for the runtime, which never types one a second time.
-import { Channel, UNLISTED, addChannel, channelAt } from "./channels";
+import { openMessage } from "./cause";
+import { UNLISTED, addChannel, channelAt, findChannel } from "./channels";
 import { Customer, HAS_ROWS, customerAt, idAt, idLengthAt, rowAt } from "./customers";
 import {
   CELLS,
   CELLS_MAX,
+  CHANNELS,
   CHANNELS_MAX,
+  CHANNEL_BYTES,
   COUNTS,
   INPUT,
   INPUT_BYTES,
@@ -18,7 +21,15 @@ import {
   SOURCE_BYTES,
   STATUS,
   TAKES,
+  eventSlotCount,
+  eventSlots,
+  idSlotCount,
+  idSlots,
+  ids,
+  log,
   plan,
+  rowBytes,
+  ENTRY_BYTES,
 } from "./layout";
 import { modelAt } from "./models";
 import { BEFORE_AT, DEAD_BYTES_MAX, DEAD_TEXT_AT, Figures, MIGRATION_TEXT_AT, STEP_BYTES_MAX } from "./output";
@@ -29,11 +40,14 @@ export {
   BEFORE_AT,
   CELLS,
   CELLS_MAX,
+  CHANNELS,
   CHANNELS_MAX,
+  CHANNEL_BYTES,
   COUNTS,
   DEAD,
   DEAD_BYTES_MAX,
   DEAD_TEXT_AT,
+  ENTRY_BYTES,
   EVENTS,
   INPUT,
   INPUT_BYTES,
@@ -49,7 +63,14 @@ export {
   STATUS,
   STEP_BYTES_MAX,
   TAKES,
+  eventSlotCount,
+  eventSlots,
+  idSlotCount,
+  idSlots,
+  ids,
+  log,
   plan,
+  rowBytes,
 };
 
 /** Settings, once, behind `plan` and before the first message. Durations in ms. */
@@ -79,9 +100,22 @@ export function configure(
   S.partition = partition;
 }
 
-/** Names the next channel; its name lies at INPUT. Called once a configured channel, behind `configure`. */
+/** Gives the channel whose name lies at INPUT its currency, and a number if it has none. Called behind `configure`. */
 export function nameChannel(length: u32, currency: u32): void {
-  channelAt(addChannel(INPUT, length)).currency = <u16>currency;
+  const known = findChannel(INPUT, length);
+  channelAt(known == UNLISTED ? addChannel(INPUT, length) : known).currency = <u16>currency;
+}
+
+/** Takes over the status that was copied from the former instance, under this one's settings: no timer is armed. */
+export function resume(): void {
+  S.timers = 0;
+  S.dueCount = 0;
+  S.wheelNow = S.clock;
+}
+
+/** The message under way while customers are adopted. */
+export function openAdoption(sequence: f64, silent: u32): void {
+  openMessage(sequence, silent != 0, 0, 0);
 }
 
 /** The currency that all models share, 0 for none. */
@@ -122,6 +156,11 @@ export function customerCount(): u32 {
 /** Customers that have rows. */
 export function appliedCount(): u32 {
   return S.applied;
+}
+
+/** Entries ever used: behind them the log is untouched. */
+export function entryTop(): u32 {
+  return S.entryTop;
 }
 
 export function entryCount(): u32 {

@@ -51,7 +51,7 @@ export function forgetOrder(customer: Customer, number: u32): void {
 }
 
 /** Lets the customer's oldest entry leave the horizon: what counted is told in the figures ever and their first and last. */
-function retire(customer: Customer): void {
+export function retire(customer: Customer): void {
   const number = customer.oldest;
   for (let m: u32 = 0; m < S.models; m++) {
     const model = modelAt(m);

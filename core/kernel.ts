@@ -23,6 +23,7 @@ import { nextArmed } from "./timers";
 import { nextExpiry } from "./parked";
 
 export { beginMessage, decodeBlock };
+export * from "./adopt";
 export * from "./border";
 
 /** What `run` and `tick` return. */
@@ -208,6 +209,11 @@ export function tick(): i32 {
     fires--;
   }
   return DONE;
+}
+
+/** Lets `tick` fire all that is due, as before a change of models or at the end of the input. */
+export function fireAll(): void {
+  fires = u32.MAX_VALUE;
 }
 
 /** Counts a message that the runtime handled itself, moves the clock by its stamp, and fires like an event. */

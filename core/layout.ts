@@ -12,6 +12,7 @@
 //   wheel       WHEEL        6 × (256 × 4 + 32)        timing wheel: list heads and bitmaps      kernel
 //   items       ITEMS        ITEMS_MAX × 128           decoded items of the block under way      decoder
 //   scratch     SCRATCH      ITEMS_MAX × 2 KiB         unescaped strings and digits of items     decoder
+//   found       FOUND        (FOUND_MAX + 1) × 208     values found in the first items           decoder
 //   output      OUTPUT       1 MiB                     records: migrations and dead letters      kernel
 //   input       INPUT        INPUT_BYTES               messages, each behind its header          runtime
 //   (sized at start, in this order)
@@ -33,6 +34,8 @@ export const CHANNEL_BYTES: u32 = 128;
 export const ITEMS_MAX: u32 = 32;
 export const ITEM_BYTES: u32 = 128;
 export const SCRATCH_BYTES: u32 = 2048;
+export const FOUND_MAX: u32 = 128;
+export const FOUND_BYTES: u32 = 208;
 export const OUTPUT_BYTES: u32 = 0x100000;
 export const INPUT_BYTES: u32 = 0x1000000;
 
@@ -46,7 +49,8 @@ export const COUNTS: usize = CELLS + <usize>MODELS_MAX * CELLS_MAX;
 export const WHEEL: usize = COUNTS + <usize>MODELS_MAX * CELLS_MAX * 4;
 export const ITEMS: usize = WHEEL + 0x2000;
 export const SCRATCH: usize = ITEMS + <usize>ITEMS_MAX * ITEM_BYTES;
-export const OUTPUT: usize = SCRATCH + <usize>ITEMS_MAX * SCRATCH_BYTES;
+export const FOUND: usize = SCRATCH + <usize>ITEMS_MAX * SCRATCH_BYTES;
+export const OUTPUT: usize = FOUND + <usize>(FOUND_MAX + 1) * FOUND_BYTES;
 export const INPUT: usize = OUTPUT + OUTPUT_BYTES;
 export const SIZED: usize = INPUT + INPUT_BYTES;
 

@@ -119,7 +119,8 @@ export function park(
 ): void {
   const number = takeEntry();
   const parked = parkedAt(number);
-  parked.expiry = expiry;
+  // In order of arrival, also where `parkFor` became shorter with a change of models.
+  parked.expiry = S.parkedLast == 0 ? expiry : max(expiry, parkedAt(S.parkedLast).expiry);
   parked.sequence = sequence;
   parked.index = index;
   parked.pad0 = 0;

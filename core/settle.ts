@@ -14,6 +14,7 @@ import {
   BY_WINDOW,
   FIGURES_BYTES,
   Figures,
+  MigrationRecord,
   beginMigration,
   endMigration,
 } from "./output";
@@ -108,58 +109,102 @@ export function settle(customer: Customer, number: u32, at: i64, cause: u8): voi
   const bands = bandsOf(row, model, at);
   const segment = segmentOf(row, model, number, bands);
   if (bands == row.bands && segment == row.segment) return;
-  migrate(customer, row, model, number, at, cause, bands, segment);
-}
-
-function migrate(
-  customer: Customer,
-  row: Row,
-  model: Model,
-  number: u32,
-  at: i64,
-  cause: u8,
-  bands: u64,
-  segment: u8,
-): void {
-  const byTime = cause == BY_TIME;
   if (row.segment != NO_SEGMENT) countCell(number, cellOf(model, row.bands), -1);
   if (segment != NO_SEGMENT) countCell(number, cellOf(model, bands), 1);
-  forecast(row, model, number, bands, segment);
-  const record = beginMigration(customer);
-  record.model = <u8>number;
-  record.cause = byTime ? causeInTime(model, row.bands ^ bands) : cause;
-  record.silent = S.live == 0 || (!byTime && underWay.silent) ? 1 : 0;
-  record.sequence = underWay.sequence;
-  record.clock = <f64>S.clock;
-  record.time = <f64>at;
-  record.fromBands = row.bands;
-  record.fromSegment = row.segment;
-  record.fromSince = <f64>sinceOf(row);
-  row.bands = bands;
-  if (segment != row.segment || sinceOf(row) == 0) {
-    row.segment = segment;
-    setSince(row, at);
-  }
-  record.toBands = bands;
-  record.toSegment = segment;
-  record.toSince = <f64>sinceOf(row);
-  record.revision = ++row.revision;
-  record.due = due == NEVER ? 0 : <f64>due;
-  record.nextAt = nextAt == NEVER ? 0 : <f64>nextAt;
-  record.nextSegment = nextSegment;
-  const figures = changetype<usize>(record) + BEFORE_AT;
-  writeBefore(changetype<Figures>(figures), number);
-  writeFigures(changetype<Figures>(figures + FIGURES_BYTES), row, model);
+  const told = cause == BY_TIME ? causeInTime(model, row.bands ^ bands) : cause;
+  const silent = S.live == 0 || (cause != BY_TIME && underWay.silent);
+  const differs = segment != row.segment;
+  const record = beginRecord(customer, row, number, at, told, silent, row.bands, row.segment);
+  writeBefore(figuresOf(record, 0), number);
+  finishRecord(record, row, model, number, at, bands, segment, differs);
   const event = underWay.event;
-  if (byTime || cause == BY_MODEL || changetype<usize>(event) == 0) {
-    record.causeTime = 0;
-    record.channel = 255;
-    endMigration(record, customer, 0, 0, 0, 0);
-    return;
-  }
+  if (cause == BY_TIME || changetype<usize>(event) == 0) return endWithoutEvent(record, customer);
   record.causeTime = <f64>event.time;
   record.channel = underWay.channel;
   // An order is its own order.
   if (event.kind == BY_ORDER) endMigration(record, customer, event.id, event.idLength, event.id, event.idLength);
   else endMigration(record, customer, event.id, event.idLength, event.order, event.orderLength);
+}
+
+/**
+ * A migration because the models changed: the row has its new figures; `fromBands` and `fromSegment` are numbers of
+ * the former model, and `figures` its Figures, 0 for none.
+ */
+export function migrateByModel(
+  customer: Customer,
+  row: Row,
+  model: Model,
+  number: u32,
+  bands: u64,
+  segment: u8,
+  fromBands: u64,
+  fromSegment: u8,
+  differs: bool,
+  figures: usize,
+): void {
+  const silent = S.live == 0 || underWay.silent;
+  const record = beginRecord(customer, row, number, S.clock, BY_MODEL, silent, fromBands, fromSegment);
+  const before = changetype<usize>(figuresOf(record, 0));
+  if (figures == 0) memory.fill(before, 0, FIGURES_BYTES);
+  else memory.copy(before, figures, FIGURES_BYTES);
+  finishRecord(record, row, model, number, S.clock, bands, segment, differs);
+  endWithoutEvent(record, customer);
+}
+
+@inline function figuresOf(record: MigrationRecord, place: usize): Figures {
+  return changetype<Figures>(changetype<usize>(record) + BEFORE_AT + place * FIGURES_BYTES);
+}
+
+function beginRecord(
+  customer: Customer,
+  row: Row,
+  number: u32,
+  at: i64,
+  cause: u8,
+  silent: bool,
+  fromBands: u64,
+  fromSegment: u8,
+): MigrationRecord {
+  const record = beginMigration(customer);
+  record.model = <u8>number;
+  record.cause = cause;
+  record.silent = silent ? 1 : 0;
+  record.sequence = underWay.sequence;
+  record.clock = <f64>S.clock;
+  record.time = <f64>at;
+  record.fromBands = fromBands;
+  record.fromSegment = fromSegment;
+  record.fromSince = <f64>sinceOf(row);
+  return record;
+}
+
+/** Moves the row to its new bands and segment and tells of it, and of what comes next. */
+function finishRecord(
+  record: MigrationRecord,
+  row: Row,
+  model: Model,
+  number: u32,
+  at: i64,
+  bands: u64,
+  segment: u8,
+  differs: bool,
+): void {
+  row.bands = bands;
+  row.segment = segment;
+  if (differs || sinceOf(row) == 0) setSince(row, at);
+  record.toBands = bands;
+  record.toSegment = segment;
+  record.toSince = <f64>sinceOf(row);
+  record.revision = ++row.revision;
+  forecast(row, model, number, bands, segment);
+  record.due = due == NEVER ? 0 : <f64>due;
+  record.nextAt = nextAt == NEVER ? 0 : <f64>nextAt;
+  record.nextSegment = nextSegment;
+  writeFigures(figuresOf(record, 1), row, model);
+}
+
+function endWithoutEvent(record: MigrationRecord, customer: Customer): void {
+  record.causeTime = 0;
+  record.channel = 255;
+  endMigration(record, customer, 0, 0, 0, 0);
 }

@@ -5,6 +5,7 @@
 import { FatalError } from "./errors.js";
 import { encodeSource } from "./fieldtable.js";
 import {
+  type Cause,
   CAUSES,
   type DeadLetter,
   type InputMessage,
@@ -60,6 +61,10 @@ export class Kernel {
   readonly #output: number;
   #written = 0; // bytes of messages behind the input's start
   readonly memoryBytes: number;
+  /** Writes the settings over whatever the status says. */
+  readonly #configure: () => void;
+  /** Of each model, the one that it took over, while migrations speak of both. */
+  #former: (Model | undefined)[] = [];
 
   /** Reserves the memory of the partition whole. Throws FatalError (PARTITION_FULL) where it would pass 4 GiB. */
   constructor({ wasm, settings, partition, seed, checksPartition }: KernelOptions) {
@@ -92,22 +97,26 @@ export class Kernel {
     this.#inputEnd = this.#input + this.#constant("INPUT_BYTES");
     this.#output = this.#constant("OUTPUT");
     const keys = new DataView(seed.buffer, seed.byteOffset, 16);
-    this.#call(
-      "configure",
-      keys.getBigUint64(0, true),
-      keys.getBigUint64(8, true),
-      settings.models.length,
-      settings.clock === "event" ? 1 : 0,
-      settings.horizonMs,
-      settings.parkForMs,
-      settings.futureToleranceMs,
-      settings.parkedMax,
-      settings.ordersPerCustomerMax,
-      checksPartition ? settings.partitions : 0,
-      partition,
-    );
+    this.#configure = () => {
+      this.#call(
+        "configure",
+        keys.getBigUint64(0, true),
+        keys.getBigUint64(8, true),
+        settings.models.length,
+        settings.clock === "event" ? 1 : 0,
+        settings.horizonMs,
+        settings.parkForMs,
+        settings.futureToleranceMs,
+        settings.parkedMax,
+        settings.ordersPerCustomerMax,
+        checksPartition ? settings.partitions : 0,
+        partition,
+      );
+      this.#writeChannels(settings);
+    };
     this.#writeModels(settings);
     this.#writeSources(settings);
+    this.#configure();
   }
 
   #call(name: string, ...args: (number | bigint)[]): number {
@@ -119,27 +128,31 @@ export class Kernel {
     return Number((this.#wasm[name] as WebAssembly.Global).value);
   }
 
-  #writeModels({ models, channels }: Settings): void {
-    const takes = this.#constant("TAKES");
-    const channelsMax = this.#constant("CHANNELS_MAX");
+  #writeModels({ models }: Settings): void {
     for (const [number, model] of models.entries()) {
       writeModel(this.#view, this.#constant("MODELS") + number * this.#constant("MODEL_BYTES"), model);
       this.#bytes.set(model.cells, this.#constant("CELLS") + number * this.#constant("CELLS_MAX"));
-      // The last column stands for every channel without a number.
-      this.#bytes[takes + number * channelsMax + channelsMax - 1] = model.channels === "*" ? 1 : 0;
     }
-    for (const [channel, { name, currency }] of channels.entries()) {
+  }
+
+  /** Numbers the configured channels that have no number yet, and says which model takes which. */
+  #writeChannels({ models, channels }: Settings): void {
+    for (const { name, currency } of channels) {
       const bytes = new TextEncoder().encode(name);
       this.#bytes.set(bytes, this.#input);
       this.#call("nameChannel", bytes.length, currency === undefined ? 0 : packCurrency(currency));
-      for (const [number, model] of models.entries())
-        this.#bytes[takes + number * channelsMax + channel] =
-          model.channels === "*" || model.channels.includes(name) ? 1 : 0;
+      this.#bytes.fill(0, this.#input, this.#input + bytes.length);
     }
-    this.#bytes.fill(0, this.#input, this.#input + 256);
-    const [first] = models;
-    if (first !== undefined && models.every(({ currency }) => currency === first.currency))
-      this.#call("shareCurrency", packCurrency(first.currency));
+    const currencies = new Set(models.map(({ currency }) => packCurrency(currency)));
+    this.#call("shareCurrency", currencies.size === 1 ? ([...currencies][0] as number) : 0);
+    const columns = this.#constant("CHANNELS_MAX");
+    for (const [number, model] of models.entries()) {
+      const takes = this.#constant("TAKES") + number * columns;
+      for (let channel = 0; channel < this.#call("channelCount"); channel++)
+        this.#bytes[takes + channel] = takesChannel(model, this.#channelName(channel)) ? 1 : 0;
+      // The last column stands for every channel without a number.
+      this.#bytes[takes + columns - 1] = takesChannel(model, undefined) ? 1 : 0;
+    }
   }
 
   #writeSources({ sources }: Settings): void {
@@ -201,6 +214,57 @@ export class Kernel {
     this.#call("goLive");
   }
 
+  /** Lets `tick` fire all that is due. */
+  fireAll(): void {
+    this.#call("fireAll");
+  }
+
+  /**
+   * Takes over all that another instance knows, under this one's models. Each step leaves records to read: what the
+   * change of models did to customers. `sequence` and `silent` are the message's that changed them. Nothing may be
+   * overdue in the former instance, which has the same capacities and the same seed, and is of no use afterwards.
+   */
+  *adopt(former: Kernel, formerModels: readonly Model[], sequence: number, silent: boolean): Generator<void> {
+    for (const [region, bytes] of this.#sharedRegions(former)) {
+      const from = former.#constant(region);
+      this.#bytes.set(former.#bytes.subarray(from, from + bytes), this.#constant(region));
+    }
+    this.#configure();
+    this.#call("resume");
+    this.#call("openAdoption", sequence, silent ? 1 : 0);
+    this.#former = this.#models.map(({ name }) => formerModels.find((model) => model.name === name));
+    for (const [number, model] of this.#models.entries())
+      this.#bytes.set(
+        mapModel(model, this.#former[number], formerModels),
+        this.#constant("MAPS") + number * this.#constant("MAP_BYTES"),
+      );
+    this.#call("beginAdoption", formerModels.length, former.#constant("rowBytes"));
+    for (let from = 1; from !== 0; ) {
+      from = former.#call("stage", from);
+      const bytes = former.#call("stagedBytes");
+      this.#bytes.set(former.#bytes.subarray(former.#output, former.#output + bytes), this.#constant("STAGE"));
+      this.#call("openBatch", bytes);
+      for (let more = MORE; more === MORE; ) {
+        more = this.#call("adoptBatch");
+        yield;
+      }
+    }
+    this.#bytes.fill(0, this.#input, this.#constant("STAGE") + this.#constant("OUTPUT_BYTES"));
+    this.#former = [];
+  }
+
+  /** Regions that do not depend on the models, with the bytes in use. */
+  #sharedRegions(former: Kernel): [string, number][] {
+    return [
+      ["STATUS", this.#constant("SOURCES") - this.#constant("STATUS")],
+      ["CHANNELS", this.#constant("CHANNELS_MAX") * this.#constant("CHANNEL_BYTES")],
+      ["idSlots", this.#constant("idSlotCount") * 8],
+      ["ids", former.#call("idByteCount")],
+      ["eventSlots", this.#constant("eventSlotCount") * 8],
+      ["log", (former.#call("entryTop") + 1) * this.#constant("ENTRY_BYTES")],
+    ];
+  }
+
   /** The records of the last `run`, `tick` or `reject`, in ledger order. */
   *records(): Generator<OutputRecord> {
     const end = this.#output + this.#call("outputBytes");
@@ -233,7 +297,9 @@ export class Kernel {
     const orderLength = this.#half(at + 116);
     const text = at + this.#constant("MIGRATION_TEXT_AT");
     const figures = at + this.#constant("BEFORE_AT");
-    const from = this.#readPlace(model, this.#byte(at + 108), this.#float(at + 48), at + 64);
+    const kind = CAUSES[this.#byte(at + 6)] as Cause;
+    const former = kind === "model" ? (this.#former[number] ?? model) : model;
+    const from = this.#readPlace(former, this.#byte(at + 108), this.#float(at + 48), at + 64);
     const to = this.#readPlace(model, this.#byte(at + 109), this.#float(at + 56), at + 72);
     const nextAt = this.#float(at + 88);
     return {
@@ -248,13 +314,13 @@ export class Kernel {
       from,
       to,
       cause: {
-        kind: CAUSES[this.#byte(at + 6)] as Migration["cause"]["kind"],
+        kind,
         event: eventLength === 0 ? null : this.#text(text + customerLength, eventLength),
         order: orderLength === 0 ? null : this.#text(text + customerLength + eventLength, orderLength),
         channel: channel === NO_CHANNEL ? null : this.#channelName(channel),
         time: someOrNull(this.#float(at + 96)),
       },
-      before: this.#readValues(figures, model, from),
+      before: this.#readValues(figures, former, from),
       after: this.#readValues(figures + FIGURES_BYTES, model, to),
       next: nextAt === 0 ? null : { at: nextAt, segment: this.#byte(at + 110) },
       due: someOrNull(this.#float(at + 80)),
@@ -419,6 +485,42 @@ export function pointsOf(model: Model, bands: readonly number[]): number {
 /** Three letters of five bits each, A = 1. */
 function packCurrency(currency: string): number {
   return [...currency].reduce((packed, letter) => packed * 32 + letter.charCodeAt(0) - 64, 0);
+}
+
+/** `channel` undefined: one that no model names. */
+function takesChannel(model: Model, channel: string | undefined): boolean {
+  return model.channels === "*" || (channel !== undefined && model.channels.includes(channel));
+}
+
+const NOTHING = 255;
+
+/** What `model` has of `former`, by name, as core/adopt.ts reads it. */
+function mapModel(model: Model, former: Model | undefined, formerModels: readonly Model[]): Uint8Array {
+  const map = new Uint8Array(8 + 8 * 12 + 256).fill(NOTHING);
+  if (former === undefined) return map;
+  map[0] = formerModels.indexOf(former);
+  for (const [d, { name, bands }] of model.dimensions.entries()) {
+    const at = 8 + d * 12;
+    const dimension = former.dimensions.findIndex((other) => other.name === name);
+    if (dimension < 0) continue;
+    map[at] = dimension;
+    map[at + 1] = 0;
+    for (const [number, band] of (former.dimensions[dimension] as Dimension).bands.entries())
+      map[at + 2 + number] = bandNumber(bands, band.name);
+  }
+  for (const [number, name] of former.segments.entries()) {
+    const here = model.segments.indexOf(name);
+    map[8 + 8 * 12 + number] = here < 0 ? NO_SUCH_SEGMENT : here;
+  }
+  return map;
+}
+
+/** No segment has this number, and it is not that of none. */
+const NO_SUCH_SEGMENT = 254;
+
+function bandNumber(bands: Dimension["bands"], name: string): number {
+  const index = bands.findIndex((band) => band.name === name);
+  return index < 0 ? NOTHING : index + 1;
 }
 
 /** Dimensions that need a window of their own: those that are neither an age nor `ever`. */

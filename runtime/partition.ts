@@ -3,13 +3,13 @@ import { encodeDeadLetter, encodeMigration } from "./cloudevent.js";
 import { type Control, readControl } from "./control.js";
 import { FatalError } from "./errors.js";
 import { DONE, FULL, Kernel, type KernelRow } from "./kernel.js";
-import {
-  CAUSES,
-  type InputMessage,
-  type LedgerRecord,
-  type Migration,
-  type OutputRecord,
-  type Reason,
+import type {
+  Cause,
+  InputMessage,
+  LedgerRecord,
+  Migration,
+  OutputRecord,
+  Reason,
 } from "./record.js";
 import type { Capacity, Dimension, Model, Settings } from "./settings.js";
 import { compareRows, type StateRow } from "./state.js";
@@ -33,7 +33,7 @@ export interface PartitionStats {
   readonly events: readonly (readonly number[])[];
   /** By reason, in the order of REASONS. */
   readonly dead: readonly number[];
-  /** By model, segments (null: none) and cause, in the order of CAUSES. */
+  /** By model, segments (null: none) and cause. */
   readonly migrations: readonly MigrationCount[];
   readonly messages: number;
   readonly ticks: number;
@@ -53,10 +53,10 @@ export interface PartitionStats {
 }
 
 export interface MigrationCount {
-  readonly model: number;
-  readonly from: number | null;
-  readonly to: number | null;
-  readonly cause: number;
+  readonly model: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly cause: Cause;
   readonly count: number;
 }
 
@@ -76,15 +76,27 @@ export class Partition {
   readonly partition: number;
   #kernel: Kernel;
   #settings: Settings;
+  /** The settings before, while a change of models is under way. */
+  #former: Settings | undefined;
+  readonly #options: PartitionOptions;
   #position = { sequence: 0, stamp: 0 };
-  readonly #migrations = new Map<string, { model: number; from: number | null; to: number | null; cause: number; count: number }>();
+  readonly #migrations = new Map<string, MigrationCount & { count: number }>();
 
   /** Reserves all memory. Throws FatalError (PARTITION_FULL) where the capacities pass 4 GiB. */
   constructor(options: PartitionOptions) {
     this.partition = options.partition;
+    this.#options = options;
     this.#settings = options.settings;
-    this.#kernel = new Kernel({ ...options, checksPartition: options.adopted !== true && options.settings.partitions > 1 });
+    this.#kernel = this.#newKernel(options.settings);
     if (options.live === true) this.#kernel.goLive();
+  }
+
+  #newKernel(settings: Settings): Kernel {
+    return new Kernel({
+      ...this.#options,
+      settings,
+      checksPartition: this.#options.adopted !== true && settings.partitions > 1,
+    });
   }
 
   /**
@@ -96,7 +108,7 @@ export class Partition {
     for (const batch of this.records(messages))
       yield batch.map((record) =>
         record.type === "migration"
-          ? encodeMigration(record, this.#settings, this.partition)
+          ? encodeMigration(record, this.#settings, this.partition, this.#former)
           : encodeDeadLetter(record, this.#settings, this.partition),
       );
   }
@@ -145,11 +157,38 @@ export class Partition {
       yield* this.#reject(control, message);
       return;
     }
+    // The clock is the layout's own: under another one the input would mean something else.
+    if (control.type === "model" && control.settings.clock !== this.#settings.clock) {
+      yield* this.#reject("unsupported", message);
+      return;
+    }
     const { stamp, sequence } = message;
     if (control.type === "tick") this.#kernel.beginTick(control.time ?? stamp, sequence);
     else this.#kernel.beginControl(stamp, sequence);
     yield* this.#drain(() => this.#kernel.tick());
     if (control.type === "live") this.#kernel.goLive();
+    if (control.type === "model") yield* this.#changeModels(control.settings, sequence, control.silent);
+  }
+
+  /**
+   * Other models hold from here on. What is due fires under the former ones first; then every customer is looked at.
+   * What only says how to run (name, partitions, capacities, …) stays as it is here.
+   */
+  *#changeModels(wanted: Settings, sequence: number, silent: boolean): Generator<readonly OutputRecord[], void, undefined> {
+    if (wanted.version === this.#settings.version) return;
+    this.#kernel.fireAll();
+    yield* this.#drain(() => this.#kernel.tick());
+    const former = this.#kernel;
+    this.#former = this.#settings;
+    const { name, tickMs, clockJumpMsMax, partitions, workers, replicas, ledgerInFlightMax, capacity } = this.#settings;
+    this.#settings = { ...wanted, name, tickMs, clockJumpMsMax, partitions, workers, replicas, ledgerInFlightMax, capacity };
+    this.#kernel = this.#newKernel(this.#settings);
+    for (const _ of this.#kernel.adopt(former, this.#former.models, sequence, silent)) {
+      const records = [...this.#kernel.records()];
+      for (const record of records) if (record.type === "migration") this.#count(record);
+      if (records.length > 0) yield records;
+    }
+    this.#former = undefined;
   }
 
   *#reject(reason: Reason, message: InputMessage): Generator<readonly OutputRecord[], void, undefined> {
@@ -159,12 +198,15 @@ export class Partition {
     yield* this.#drain(() => this.#kernel.tick());
   }
 
-  #count({ model, from, to, cause }: Migration): void {
-    const number = CAUSES.indexOf(cause.kind);
-    const key = `${model}/${from.segment}/${to.segment}/${number}`;
+  #count({ model: number, from, to, cause: { kind } }: Migration): void {
+    const model = this.#settings.models[number] as Model;
+    const before = kind === "model" ? this.#former?.models.find(({ name }) => name === model.name) : model;
+    const left = from.segment === null ? null : (before?.segments[from.segment] ?? null);
+    const right = to.segment === null ? null : (model.segments[to.segment] as string);
+    const key = JSON.stringify([model.name, left, right, kind]);
     const counted = this.#migrations.get(key);
     if (counted === undefined)
-      this.#migrations.set(key, { model, from: from.segment, to: to.segment, cause: number, count: 1 });
+      this.#migrations.set(key, { model: model.name, from: left, to: right, cause: kind, count: 1 });
     else counted.count++;
   }
 

@@ -15,7 +15,7 @@ export let digits: usize = 0;
  */
 export function findDigits(found: Found, target: usize, max: u32): u32 {
   const type = found.type;
-  if (type == NUMBER) return fromText(found.text, found.length, target, max);
+  if (type == NUMBER) return fromText(<usize>found.bits, found.length, target, max);
   if (type == FLOAT) return fromFloat(reinterpret<f64>(found.bits), target, max);
   const isNegative = type != UNSIGNED && <i64>found.bits < 0;
   return writeInteger(isNegative ? 0 - found.bits : found.bits, isNegative, target);

@@ -1,4 +1,7 @@
-// The values found in one item, one a slot of the field table: what both decoders write and the fields are read from.
+// The values found in an item, one a slot of the field table: what both decoders write and the fields are read
+// from. They are kept for the first FOUND_MAX items of a message, which are so read but once; an item further
+// back is checked with the message and read again when its turn comes.
+import { FOUND, FOUND_BYTES, FOUND_MAX } from "../layout";
 
 /** Types of a value. Null is none: a value that is null was not found. */
 export const ABSENT: u32 = 0;
@@ -21,37 +24,51 @@ export const OTHER: u32 = 9;
 
 @unmanaged export class Found {
   type: u32;
-  text: usize;
-  length: u32;
-  pad0: u32;
-  bits: u64;
+  length: u32; // of a text
+  bits: u64; // of a number; where a text begins
 }
-if (offsetof<Found>() != 24) ERROR("Found must stay 24 bytes");
+if (offsetof<Found>() != 16) ERROR("Found must stay 16 bytes");
 
-const SLOTS_MAX: i32 = 12;
-const FOUND: usize = memory.data(SLOTS_MAX * 24, 8);
+@unmanaged export class Findings {
+  start: usize; // first byte of the item
+  length: u32;
+  seen: u32; // bit set of the slots that have a value
+  isMap: u32; // 0: it has no fields at all
+  // a Found for each slot follows
+}
+const SLOTS_AT: usize = 16;
+const SLOTS_MAX: u32 = 12;
+if (offsetof<Findings>() != SLOTS_AT) ERROR("Findings must stay 16 bytes");
+if (SLOTS_AT + SLOTS_MAX * offsetof<Found>() != FOUND_BYTES) ERROR("Findings outgrew their place");
+
 /** Stands in for every slot that nothing was found for; never written. */
-const NOTHING: usize = memory.data(24, 8);
+const NOTHING: usize = memory.data(16, 8);
 
-/** Bit set of the slots whose value was found in the item under way. */
-let seen: u32 = 0;
+/** The findings under way: `placeOf` fills them, `foundAt` reads them. */
+let current: Findings = changetype<Findings>(FOUND);
 
-@inline export function forgetAll(): void {
-  seen = 0;
+/** Turns to item number `item` of the message; all that are further back share the last place. */
+@inline export function findingsOf(item: u32): Findings {
+  current = changetype<Findings>(FOUND + <usize>min(item, FOUND_MAX) * FOUND_BYTES);
+  return current;
 }
 
 /** Of repeated keys the last counts: what was found under an earlier one is forgotten. */
 @inline export function forget(slots: u32): void {
-  seen &= ~slots;
+  current.seen &= ~slots;
+}
+
+@inline function slotAt(slot: u32): usize {
+  return changetype<usize>(current) + SLOTS_AT + <usize>slot * offsetof<Found>();
 }
 
 /** The place for a slot's value, to be filled. */
 @inline export function placeOf(slot: u32): Found {
-  seen |= 1 << slot;
-  return changetype<Found>(FOUND + <usize>slot * offsetof<Found>());
+  current.seen |= 1 << slot;
+  return changetype<Found>(slotAt(slot));
 }
 
 /** The value of a slot; its type is ABSENT where none was found. */
 @inline export function foundAt(slot: u32): Found {
-  return changetype<Found>(seen & (1 << slot) ? FOUND + <usize>slot * offsetof<Found>() : NOTHING);
+  return changetype<Found>(current.seen & (1 << slot) ? slotAt(slot) : NOTHING);
 }

@@ -1,4 +1,4 @@
-// JSON (RFC 8259): is a message well-formed to its end? Nothing is read from `end` on.
+// JSON (RFC 8259): is a value well-formed, and where does it end? Nothing is read from `end` on.
 import { digitsEnd, isDigit } from "./scan";
 import { escapeEnd } from "./escape";
 import { sequenceEnd } from "./utf8";
@@ -50,17 +50,26 @@ function pastSpaces(p: usize, end: usize): usize {
   return p;
 }
 
+/** Has the string checked last any escapes? */
+export let hasEscapes: bool = false;
+
 /** Checks the string whose first byte behind the quote is at `p`: position behind its closing quote, 0 where it is wrong. */
-function checkString(p: usize, end: usize): usize {
+export function checkString(p: usize, end: usize): usize {
+  hasEscapes = false;
   while (true) {
     p = plainEnd(p, end);
     if (p >= end) return 0;
     const byte = <u32>load<u8>(p);
     if (byte == QUOTE) return p + 1;
     if (byte < SPACE) return 0;
-    if (byte == BACKSLASH) p = escapeEnd(p, end);
-    else if (byte < 0x80) p++;
-    else p = sequenceEnd(p, end);
+    if (byte == BACKSLASH) {
+      hasEscapes = true;
+      p = escapeEnd(p, end);
+    } else if (byte < 0x80) {
+      p++;
+    } else {
+      p = sequenceEnd(p, end);
+    }
     if (p == 0) return 0;
   }
 }
@@ -87,7 +96,7 @@ export function numberEnd(p: usize, end: usize): usize {
 }
 
 /** Position behind the value at `p`, 0 where it is wrong or nests deeper than `depth`. */
-function checkValue(p: usize, end: usize, depth: i32): usize {
+export function checkValue(p: usize, end: usize, depth: i32): usize {
   if (p >= end) return 0;
   const byte = <u32>load<u8>(p);
   if (byte == QUOTE) return checkString(p + 1, end);
@@ -133,36 +142,6 @@ function checkList(p: usize, end: usize, depth: i32): usize {
     const byte = <u32>load<u8>(p++);
     if (byte == CLOSE_LIST) return p;
     if (byte != COMMA) return 0;
-    p = pastSpace(p, end);
-  }
-}
-
-/** Checks an item: a map's fields may nest `DEPTH_MAX` deep, and so may what is no map. */
-function checkItem(p: usize, end: usize): usize {
-  if (p < end && <u32>load<u8>(p) == OPEN_MAP) return checkMap(p + 1, end, DEPTH_MAX);
-  return checkValue(p, end, DEPTH_MAX);
-}
-
-/** Number of items in the message from `p` to `end`: of a list its elements, else 1; -1 where it can't be read. */
-export function checkJson(p: usize, end: usize): i32 {
-  p = pastSpace(p, end);
-  if (p >= end) return -1;
-  if (<u32>load<u8>(p) != OPEN_LIST) {
-    p = checkItem(p, end);
-    return p != 0 && pastSpace(p, end) == end ? 1 : -1;
-  }
-  p = pastSpace(p + 1, end);
-  if (p < end && <u32>load<u8>(p) == CLOSE_LIST) return pastSpace(p + 1, end) == end ? 0 : -1;
-  let items = 0;
-  while (true) {
-    p = checkItem(p, end);
-    if (p == 0) return -1;
-    items++;
-    p = pastSpace(p, end);
-    if (p >= end) return -1;
-    const byte = <u32>load<u8>(p++);
-    if (byte == CLOSE_LIST) return pastSpace(p, end) == end ? items : -1;
-    if (byte != COMMA) return -1;
     p = pastSpace(p, end);
   }
 }

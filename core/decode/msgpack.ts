@@ -1,6 +1,6 @@
-// MessagePack: is a message well-formed to its end? Lengths are compared with what is left before they are believed.
+// MessagePack: is a value well-formed, and where does it end? Lengths are compared with what is left before they
+// are believed.
 import { isUtf8 } from "./utf8";
-import { DEPTH_MAX } from "./json";
 
 /** Kinds of a value, by its first byte. */
 export const KIND_INTEGER: u32 = 0;
@@ -71,56 +71,42 @@ export function sizeOf(p: usize, first: u32, kind: u32): u64 {
 }
 
 /** Position behind the value at `p`, 0 where it is wrong, cut off, or nests deeper than `depth`. */
-function checkValue(p: usize, end: usize, depth: i32): usize {
-  if (p >= end) return 0;
-  const first = <u32>load<u8>(p);
-  const kind = kindOf(first);
-  const body = p + 1 + headLength(first);
-  if (body > end || body < p) return 0;
-  if (kind == KIND_INTEGER) return body;
-  if (kind == KIND_TEXT) {
-    const size = sizeOf(p, first, kind);
-    if (size > <u64>(end - body)) return 0;
-    const behind = body + <usize>size;
-    return isUtf8(body, behind, end) ? behind : 0;
-  }
-  if (kind == KIND_MAP || kind == KIND_LIST) {
-    if (depth == 0) return 0;
-    const each = kind == KIND_MAP ? 2 : 1;
-    return checkValues(body, end, sizeOf(p, first, kind) * each, depth - 1);
-  }
-  if (kind == KIND_BYTES || kind == KIND_EXTENSION) {
-    const size = sizeOf(p, first, kind);
-    return size <= <u64>(end - body) ? body + <usize>size : 0;
-  }
-  return kind == KIND_NONE ? 0 : body;
+@inline export function checkValue(p: usize, end: usize, depth: i32): usize {
+  return checkValues(p, end, 1, depth);
 }
 
 /** Position behind `count` values from `p` on, 0 where one of them is wrong. */
-function checkValues(p: usize, end: usize, count: u64, depth: i32): usize {
+export function checkValues(p: usize, end: usize, count: u64, depth: i32): usize {
   if (count > <u64>(end - p)) return 0; // a value takes at least a byte
   for (; count > 0; count--) {
-    p = checkValue(p, end, depth);
+    if (p >= end) return 0;
+    const first = <u32>load<u8>(p);
+    if (first < 0x80 || first >= 0xe0) p++;
+    else if ((first & 0xe0) == 0xa0) p = checkText(p + 1, first & 0x1f, end);
+    else p = checkHead(p, end, first, depth);
     if (p == 0) return 0;
   }
   return p;
 }
 
-/** Number of items in the message from `p` to `end` (a map, or a list of items); -1 where it can't be read. */
-export function checkMsgpack(p: usize, end: usize): i32 {
-  const first = <u32>load<u8>(p);
+/** Position behind the text of `size` bytes at `p`, 0 where it is cut off or no UTF-8. */
+@inline export function checkText(p: usize, size: u64, end: usize): usize {
+  const left = end - p;
+  if (size > <u64>left) return 0;
+  const behind = p + <usize>size;
+  // Short ones, the usual, by one look at 16 bytes.
+  if (size <= 16 && left >= 16 && (<u32>i8x16.bitmask(v128.load(p)) & ((1 << <u32>size) - 1)) == 0) return behind;
+  return isUtf8(p, behind, end) ? behind : 0;
+}
+
+/** The same for a value that is neither a small integer nor a short text. */
+function checkHead(p: usize, end: usize, first: u32, depth: i32): usize {
   const kind = kindOf(first);
-  if (kind == KIND_MAP) return checkValue(p, end, DEPTH_MAX + 1) == end ? 1 : -1;
   const body = p + 1 + headLength(first);
-  if (body > end) return -1;
-  const count = sizeOf(p, first, kind);
-  if (count > <u64>(end - body)) return -1; // an item takes at least a byte
-  p = body;
-  for (let left = count; left > 0; left--) {
-    // A map's fields may nest as deep as an item that is no map.
-    if (p >= end) return -1;
-    p = checkValue(p, end, kindOf(load<u8>(p)) == KIND_MAP ? DEPTH_MAX + 1 : DEPTH_MAX);
-    if (p == 0) return -1;
-  }
-  return p == end ? <i32>count : -1;
+  if (body > end || body < p || kind == KIND_NONE) return 0;
+  const size = sizeOf(p, first, kind);
+  if (kind == KIND_TEXT) return checkText(body, size, end);
+  if (kind == KIND_MAP) return depth > 0 ? checkValues(body, end, size << 1, depth - 1) : 0;
+  if (kind == KIND_LIST) return depth > 0 ? checkValues(body, end, size, depth - 1) : 0;
+  return size <= <u64>(end - body) ? body + <usize>size : 0; // 0 but of bytes and extensions
 }

@@ -1,13 +1,14 @@
-// MessagePack: finds the mapped values of one item. The message was checked before, so nothing is judged here.
+// MessagePack: reads one item, checking all of it and finding its mapped values on the way.
 import { headWord } from "./scan";
-import { FALSE, FLOAT, INTEGER, OTHER, TEXT, TRUE, UNSIGNED, forget, placeOf } from "./found";
+import { FALSE, FLOAT, forget, INTEGER, OTHER, placeOf, TEXT, TRUE, UNSIGNED } from "./found";
+import { DEPTH_MAX } from "./json";
 import {
   bigEndian,
+  checkValue,
   headLength,
   KIND_FALSE,
   KIND_FLOAT,
   KIND_INTEGER,
-  KIND_LIST,
   KIND_MAP,
   KIND_NIL,
   KIND_TEXT,
@@ -15,96 +16,86 @@ import {
   kindOf,
   sizeOf,
 } from "./msgpack";
-import { childOf, Entry, entryAfter, findEntry, firstEntry, Table } from "./table";
+import { childOf, Entry, entryAfter, findEntry, firstEntry, rootOf, Table } from "./table";
 
-/** Position behind the item at `p`; its mapped values are found. */
-export function readMsgpackItem(table: Table, node: usize, p: usize, end: usize): usize {
-  const first = <u32>load<u8>(p);
-  return kindOf(first) == KIND_MAP ? readMap(table, node, p, end) : valuesEnd(p, 1);
+/** Position behind the item at `p`, 0 where it is wrong. Its values below a field, or below itself where it is no map, may nest DEPTH_MAX deep. */
+export function readMsgpackItem(table: Table, p: usize, end: usize): usize {
+  if (p < end && kindOf(load<u8>(p)) == KIND_MAP) return readMap(table, rootOf(table), p, end, DEPTH_MAX);
+  return checkValue(p, end, DEPTH_MAX);
 }
 
 /** Reads the map at `p`. */
-function readMap(table: Table, node: usize, p: usize, end: usize): usize {
+function readMap(table: Table, node: usize, p: usize, end: usize, depth: i32): usize {
   let next = firstEntry(node);
   const first = <u32>load<u8>(p);
+  const body = p + 1 + headLength(first);
+  if (body > end) return 0;
   let pairs = sizeOf(p, first, KIND_MAP);
-  p += 1 + headLength(first);
+  if (pairs > <u64>(end - body)) return 0;
+  p = body;
   for (; pairs > 0; pairs--) {
-    const head = <u32>load<u8>(p);
-    let found: usize = 0;
-    if (kindOf(head) == KIND_TEXT) {
-      const key = p + 1 + headLength(head);
-      const length = <u32>sizeOf(p, head, KIND_TEXT);
-      found = findEntry(table, node, next, headWord(key, length, end), key, length);
-      p = key + length;
-    } else {
-      p = valuesEnd(p, 1); // no path has a key that is no text
-    }
+    const key = p;
+    p = checkValue(p, end, depth);
+    if (p == 0) return 0;
+    const found = findKey(table, node, next, key, p, end);
     if (found) {
-      p = readValue(table, changetype<Entry>(found), p, end);
+      p = readValue(table, changetype<Entry>(found), p, end, depth);
       next = entryAfter(node, found);
     } else {
-      p = valuesEnd(p, 1);
+      p = checkValue(p, end, depth);
     }
+    if (p == 0) return 0;
   }
   return p;
 }
 
-/** Keeps the value at `p` that a mapped key leads to, and goes on into a map that paths lead through. */
-function readValue(table: Table, entry: Entry, p: usize, end: usize): usize {
+/** The node's entry for the checked key from `from` to `to`, 0 where there is none: no path has a key that is no text. */
+@inline function findKey(table: Table, node: usize, first: usize, from: usize, to: usize, end: usize): usize {
+  const head = <u32>load<u8>(from);
+  if (kindOf(head) != KIND_TEXT) return 0;
+  const text = from + 1 + headLength(head);
+  const length = <u32>(to - text);
+  return findEntry(table, node, first, headWord(text, length, end), text, length);
+}
+
+/** Keeps the value at `p` that a mapped key leads to, or goes on into a map that paths lead through. */
+function readValue(table: Table, entry: Entry, p: usize, end: usize, depth: i32): usize {
   forget(entry.beneath);
+  if (p >= end) return 0;
   const first = <u32>load<u8>(p);
   const kind = kindOf(first);
   if (kind == KIND_MAP && entry.child) {
     if (entry.bit) placeOf(entry.slot).type = OTHER;
-    return readMap(table, childOf(table, entry), p, end);
+    return readMap(table, childOf(table, entry), p, end, depth - 1);
   }
-  if (entry.bit == 0 || kind == KIND_NIL) return valuesEnd(p, 1);
+  const behind = checkValue(p, end, depth);
+  if (entry.bit == 0 || kind == KIND_NIL || behind == 0) return behind;
   const found = placeOf(entry.slot);
-  const body = p + 1 + headLength(first);
   if (kind == KIND_TEXT) {
+    const body = p + 1 + headLength(first);
     found.type = TEXT;
-    found.text = body;
-    found.length = <u32>sizeOf(p, first, kind);
-    return body + found.length;
-  }
-  if (kind == KIND_INTEGER) {
+    found.bits = body;
+    found.length = <u32>(behind - body);
+  } else if (kind == KIND_INTEGER) {
     found.bits = integerAt(p, first);
     found.type = first == 0xcf && <i64>found.bits < 0 ? UNSIGNED : INTEGER;
-    return body;
-  }
-  if (kind == KIND_FLOAT) {
-    found.type = FLOAT;
+  } else if (kind == KIND_FLOAT) {
     const bits = bigEndian(p + 1, headLength(first));
+    found.type = FLOAT;
     found.bits = first == 0xcb ? bits : reinterpret<u64>(<f64>reinterpret<f32>(<u32>bits));
-    return body;
+  } else {
+    found.type = kind == KIND_TRUE ? TRUE : kind == KIND_FALSE ? FALSE : OTHER;
   }
-  found.type = kind == KIND_TRUE ? TRUE : kind == KIND_FALSE ? FALSE : OTHER;
-  return valuesEnd(p, 1);
+  return behind;
 }
 
 /** The integer at `p` in 64 bits, its sign extended. */
 function integerAt(p: usize, first: u32): u64 {
   if (first < 0x80) return first;
   if (first >= 0xe0) return <u64>(<i64>(<i8>first));
-  if (first == 0xd0) return <u64>(<i64>load<i8>(p, 1));
-  const bytes = headLength(first);
-  const value = bigEndian(p + 1, bytes);
+  const value = bigEndian(p + 1, headLength(first));
+  if (first == 0xd0) return <u64>(<i64>(<i8>value));
   if (first == 0xd1) return <u64>(<i64>(<i16>value));
   if (first == 0xd2) return <u64>(<i64>(<i32>value));
   return value;
-}
-
-/** Position behind `open` values from `p` on. */
-function valuesEnd(p: usize, open: u64): usize {
-  for (; open > 0; open--) {
-    const first = <u32>load<u8>(p);
-    const kind = kindOf(first);
-    const size = sizeOf(p, first, kind);
-    p += 1 + headLength(first);
-    if (kind == KIND_MAP) open += size << 1;
-    else if (kind == KIND_LIST) open += size;
-    else p += <usize>size;
-  }
-  return p;
 }

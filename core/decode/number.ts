@@ -20,7 +20,7 @@ export let number: i64 = 0;
 export function readInteger(found: Found): i32 {
   const type = found.type;
   if (type == INTEGER) return keep(<i64>found.bits);
-  if (type == NUMBER) return readDigits(found.text, found.length, 0);
+  if (type == NUMBER) return readDigits(<usize>found.bits, found.length, 0);
   if (type == UNSIGNED) return TOO_HIGH;
   if (type == FLOAT) return readFloat(reinterpret<f64>(found.bits));
   return NO_NUMBER;

@@ -16,13 +16,13 @@ const WORD: usize = memory.data(264, 8);
  */
 export function readText(found: Found, target: usize, max: u32): bool {
   if (found.type == TEXT) {
-    text = found.text;
+    text = <usize>found.bits;
     textLength = found.length;
     return true;
   }
   if (found.type != ESCAPED) return false;
   text = target;
-  textLength = unescape(found.text, found.text + found.length, target, max);
+  textLength = unescape(<usize>found.bits, <usize>found.bits + found.length, target, max);
   return true;
 }
 

@@ -1,0 +1,181 @@
+// A change of models: the rows of every customer are made anew from the log and from what its former rows kept that
+// the log does not hold. The former instance stages its customers in its output, a batch at a time, and the runtime
+// copies each batch to this one's input:
+//
+//   | head 40 | for each former model: its row, less what the log will bring again | Figures 48 | … |
+//
+// Log, ids, indexes and channels are copied whole. MAPS says what a model here has of a former one:
+//
+//   for each model, MAP_BYTES: the former model's number, or NOTHING; for each of 8 dimensions the former one's number
+//   and for each former band (11) its number here; for each former segment (256) its number here
+import { Customer, HAS_ROWS, IN_DUE, Row, customerAt, rowAt, setArmed, setSince, sinceOf } from "./customers";
+import { nextChange, retire } from "./fire";
+import { HEAD_BYTES, INPUT, OUTPUT, OUTPUT_BYTES, customerBytes, rowBytes } from "./layout";
+import { KIND, LOOSE, orderAt, timeAt } from "./log";
+import { Model, NO_SEGMENT, countCell, leave, modelAt } from "./models";
+import { FIGURES_BYTES, Figures, clearOutput, hasRoom } from "./output";
+import { add, bandIn, bandsOf, cellOf, counts, enter, segmentOf, takesEntry, worth } from "./rows";
+import { migrateByModel, writeFigures } from "./settle";
+import { S } from "./status";
+import { arm } from "./timers";
+
+/** A model, dimension, band or segment that was not there. */
+export const NOTHING: u32 = 255;
+export const MAPS: usize = INPUT;
+export const MAP_BYTES: u32 = 8 + 8 * 12 + 256;
+export const STAGE: usize = INPUT + 0x4000;
+
+let staged: u32 = 0;
+
+/** Bytes that `stage` wrote behind OUTPUT. */
+export function stagedBytes(): u32 {
+  return staged;
+}
+
+/** Stages customers from number `from` on, up to a full output. Returns the number to go on with, 0 at the end. */
+export function stage(from: u32): u32 {
+  staged = 0;
+  const size = customerBytes + S.models * <u32>FIGURES_BYTES;
+  for (let number = from; number <= S.customers; number++) {
+    if (staged + size > OUTPUT_BYTES) return number;
+    const customer = customerAt(number);
+    let at = OUTPUT + staged;
+    memory.copy(at, changetype<usize>(customer), HEAD_BYTES);
+    at += HEAD_BYTES;
+    for (let m: u32 = 0; m < S.models; m++) {
+      const model = modelAt(m);
+      const row = rowAt(customer, m);
+      memory.copy(at, changetype<usize>(row), rowBytes);
+      strip(changetype<Row>(at), customer, model, m);
+      at += rowBytes;
+      writeFigures(changetype<Figures>(at), row, model);
+      at += FIGURES_BYTES;
+    }
+    staged += size;
+  }
+  return 0;
+}
+
+/** Takes out of a row's figures ever what the log holds. */
+function strip(row: Row, customer: Customer, model: Model, number: u32): void {
+  for (let entry = customer.oldest; entry != 0; entry = orderAt(entry).next) {
+    if (!takesEntry(model, number, entry)) continue;
+    const counted = counts(model, entry);
+    if (counted) row.ordersEver--;
+    if (counted || (orderAt(entry).flags & KIND) == LOOSE) row.spendEver -= worth(model, entry);
+  }
+}
+
+let stageAt: usize = 0;
+let stageEnd: usize = 0;
+let nextNumber: u32 = 0;
+let formerRow: u32 = 0; // bytes of a former row
+let formerModels: u32 = 0;
+
+/** Begins with customer 1; behind it `adoptBatch` is called for each batch. */
+export function beginAdoption(models: u32, bytes: u32): void {
+  formerModels = models;
+  formerRow = bytes;
+  nextNumber = 1;
+}
+
+/** Opens the next batch, of `bytes` behind STAGE. */
+export function openBatch(bytes: u32): void {
+  stageAt = STAGE;
+  stageEnd = STAGE + bytes;
+}
+
+/** Adopts the customers of the batch: 0 done, 1 more (take the output and call again). */
+export function adoptBatch(): i32 {
+  clearOutput();
+  while (stageAt < stageEnd) {
+    if (!hasRoom()) return 1;
+    adopt(nextNumber++, stageAt);
+    stageAt += HEAD_BYTES + formerModels * (formerRow + <u32>FIGURES_BYTES);
+  }
+  return 0;
+}
+
+function adopt(number: u32, from: usize): void {
+  const customer = customerAt(number);
+  memory.fill(changetype<usize>(customer), 0, customerBytes);
+  memory.copy(changetype<usize>(customer), from, HEAD_BYTES);
+  setArmed(customer, 0);
+  customer.timerNext = 0;
+  customer.timerPrevious = 0;
+  customer.flags &= ~IN_DUE;
+  for (let m: u32 = 0; m < S.models; m++) fill(customer, m, from);
+  while (customer.oldest != 0 && leave(timeAt(customer.oldest), S.horizon) <= S.clock) retire(customer);
+  if ((customer.flags & HAS_ROWS) != 0) for (let m: u32 = 0; m < S.models; m++) compare(customer, m, from);
+  arm(number, nextChange(customer));
+}
+
+@inline function mapOf(model: u32): usize {
+  return MAPS + <usize>(model * MAP_BYTES);
+}
+
+/** The former row that a model takes over, 0 for none. */
+@inline function formerOf(model: u32, from: usize): usize {
+  const former: u32 = load<u8>(mapOf(model));
+  return former == NOTHING ? 0 : from + HEAD_BYTES + <usize>(former * (formerRow + <u32>FIGURES_BYTES));
+}
+
+/** Gives a row what its former one kept, and all that the log holds. */
+function fill(customer: Customer, number: u32, from: usize): void {
+  const model = modelAt(number);
+  const row = rowAt(customer, number);
+  const former = changetype<Row>(formerOf(number, from));
+  row.segment = NO_SEGMENT;
+  if (changetype<usize>(former) != 0) {
+    row.spendEver = former.spendEver;
+    row.ordersEver = former.ordersEver;
+    row.revision = former.revision;
+    row.pastFirstLow = former.pastFirstLow;
+    row.pastFirstHigh = former.pastFirstHigh;
+    row.pastLastLow = former.pastLastLow;
+    row.pastLastHigh = former.pastLastHigh;
+    setSince(row, sinceOf(former));
+  }
+  for (let entry = customer.oldest; entry != 0; entry = orderAt(entry).next) {
+    if (!takesEntry(model, number, entry)) continue;
+    add(row, model, entry, 1, S.clock);
+    enter(row, model, entry, true, S.clock);
+  }
+}
+
+/** Bands and segment of the new row against the former one's: by name, so what is only numbered anew is the same. */
+function compare(customer: Customer, number: u32, from: usize): void {
+  const model = modelAt(number);
+  const row = rowAt(customer, number);
+  const former = changetype<Row>(formerOf(number, from));
+  const bands = bandsOf(row, model, S.clock);
+  const segment = segmentOf(row, model, number, bands);
+  if (segment != NO_SEGMENT) countCell(number, cellOf(model, bands), 1);
+  const isNew = changetype<usize>(former) == 0;
+  const formerBands: u64 = isNew ? 0 : former.bands;
+  const formerSegment = isNew ? NO_SEGMENT : former.segment;
+  const sameSegment = isNew ? segment == NO_SEGMENT : segment == segmentHere(number, formerSegment);
+  const same = sameSegment && (isNew ? bands == 0 : haveSameBands(model, number, formerBands, bands));
+  if (same) {
+    row.bands = bands;
+    row.segment = segment;
+    return;
+  }
+  const figures: usize = isNew ? 0 : changetype<usize>(former) + formerRow;
+  migrateByModel(customer, row, model, number, bands, segment, formerBands, formerSegment, !sameSegment, figures);
+}
+
+function segmentHere(model: u32, former: u8): u8 {
+  return former == NO_SEGMENT ? NO_SEGMENT : load<u8>(mapOf(model) + 8 + 8 * 12 + former);
+}
+
+function haveSameBands(model: Model, number: u32, former: u64, bands: u64): bool {
+  for (let d: u32 = 0; d < model.dimensions; d++) {
+    const map = mapOf(number) + 8 + <usize>(d * 12);
+    const dimension: u32 = load<u8>(map);
+    // A dimension that was not there had no band.
+    const before: u32 = dimension == NOTHING ? 0 : load<u8>(map + 1 + bandIn(former, dimension));
+    if (before != bandIn(bands, d)) return false;
+  }
+  return true;
+}
