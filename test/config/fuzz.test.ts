@@ -53,7 +53,7 @@ test("whatever stands anywhere: settings, or a ConfigError that says where", () 
         expect((error as ConfigError).message).not.toMatch(/Invalid input|undefined/);
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   );
 });
 
@@ -71,7 +71,7 @@ test("any text: settings, or a ConfigError whose every line names a line", () =>
         }
       }
     }),
-    { numRuns: 80 },
+    { numRuns: 50 },
   );
 });
 
