@@ -8,9 +8,10 @@ import { compareRows } from "../runtime/state.js";
 import type { EdgeEngine, LedgerReader, ModelCounts, PartitionStatus, Readiness, StateAnswer, StateRow } from "./edge.js";
 import { type Broker, type BrokerOptions, connectBroker, sleep } from "./nats/broker.js";
 import { addCounts } from "./nats/counts.js";
+import { Gatherer } from "./nats/gatherer.js";
 import { NatsLedgerReader } from "./nats/ledgerreader.js";
 import type { ApplyModel, OwnerStatus } from "./nats/owner.js";
-import { ensureStreams, type PartitionStreams } from "./nats/streams.js";
+import { ensureStreams, gathersItself, type PartitionStreams } from "./nats/streams.js";
 import type { FromWorker, PlainError, Questions, StatePart, WorkerStart } from "./nats/thread.js";
 
 export interface EngineOptions {
@@ -56,6 +57,7 @@ class NatsEngine implements Engine {
   #failure: Error | undefined;
   #broker: Broker | undefined;
   #ledger: LedgerReader | undefined;
+  #gatherer: Gatherer | undefined;
   #streams: readonly PartitionStreams[] = [];
   #workers: Supervised[] = [];
   readonly #listeners = new Set<(counts: readonly ModelCounts[]) => void>();
@@ -90,6 +92,10 @@ class NatsEngine implements Engine {
     try {
       this.#streams = await ensureStreams(this.#broker, settings);
       this.#ledger = new NatsLedgerReader(this.#broker, this.#streams);
+      if (await gathersItself(this.#broker, settings)) {
+        this.#gatherer = new Gatherer(this.#broker, settings, this.#ledger, (text) => this.#options.onNote?.(text));
+        this.#gatherer.start();
+      }
       const wasm = await WebAssembly.compile(await readFile(built(`core/kernel${debug ? ".debug" : ""}.wasm`)));
       const seed = new Uint8Array(randomBytes(16));
       const workers = Math.max(1, Math.min(settings.workers, this.#streams.length));
@@ -108,6 +114,7 @@ class NatsEngine implements Engine {
     this.#stopping = true;
     clearInterval(this.#countsTimer);
     await Promise.all(this.#workers.map((worker) => worker.stop()));
+    await this.#gatherer?.stop();
     await this.#broker?.close();
   }
 

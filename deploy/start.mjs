@@ -6,7 +6,7 @@ import { ensureBuilt, ROOT } from "./build.mjs";
 import { ensureNatsServer } from "./nats-server.mjs";
 
 const args = process.argv.slice(2);
-const ownServer = !args.some((arg) => arg === "--nats" || arg.startsWith("--nats=")) && !process.env.TIDEMARK_NATS;
+const ownServer = !args.some((arg) => arg === "--nats" || arg.startsWith("--nats=")) && !process.env.TIDEMARK_NATS_URL;
 const help = args.includes("--help") || args.includes("-h");
 const env = { ...process.env };
 if (ownServer && !help) {

@@ -108,6 +108,11 @@ export function deadSubjects(name: string): string {
   return `${name}.dead.>`;
 }
 
+/** Where the engine copies a ledger record, for a broker that can't gather by itself. */
+export function gatheredSubject(name: string, subject: string): string {
+  return `${name}.gathered.${subject.slice(name.length + 1)}`;
+}
+
 /** Subject of a migration. `from` and `to` are segment names, null for none; `change` is `bands` where they are one. */
 export function migrationSubject(
   name: string,

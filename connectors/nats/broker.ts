@@ -128,6 +128,13 @@ export class Broker {
     return this.#connection.info?.version ?? "unknown";
   }
 
+  /** True where the server is of this version (major, minor, patch) or newer. */
+  isAtLeast(version: readonly number[]): boolean {
+    const found = this.version.split(/[.-]/).map(Number);
+    const differs = version.findIndex((wanted, i) => found[i] !== wanted);
+    return differs < 0 || (found[differs] ?? 0) > (version[differs] ?? 0);
+  }
+
   /** Bytes of the largest message, headers included, that the server takes. */
   get payloadBytesMax(): number {
     return this.#connection.info?.max_payload ?? 1_048_576;
@@ -226,9 +233,7 @@ export class Broker {
 
   /** Throws FatalError (BROKER_UNSUITABLE) where the server is too old or has no JetStream for this account. */
   async check(): Promise<void> {
-    const found = this.version.split(/[.-]/).map(Number);
-    const older = VERSION_MIN.findIndex((wanted, i) => (found[i] ?? 0) !== wanted);
-    if (older >= 0 && (found[older] ?? 0) < (VERSION_MIN[older] ?? 0)) {
+    if (!this.isAtLeast(VERSION_MIN)) {
       throw new FatalError("BROKER_UNSUITABLE", `${this.shown} is nats-server ${this.version}, older than 2.9.10`);
     }
     try {

@@ -7,6 +7,7 @@
  *   <name>_migrations      by sources: the ledgers' migrations        90 d, discard old
  *   <name>_dead            by sources: the ledgers' dead letters      30 d, discard old
  *
+ * Where the broker can't gather (see gatherer.ts), the last two take `<name>.gathered.>` from the engine.
  * All are of file storage, limits retention and the configured replicas.
  */
 import { FatalError } from "../../runtime/errors.js";
@@ -15,6 +16,7 @@ import {
   controlSubject,
   deadStream,
   deadSubjects,
+  gatheredSubject,
   ledgerStream,
   ledgerSubjects,
   migrationsStream,
@@ -66,6 +68,8 @@ const DEAD_DAYS = 30;
 const ORDERS_DAYS_MORE = 30;
 const START_MS_MAX = 15_000;
 const AT_ONCE_MAX = 16;
+/** From here on `sources` leave the expected sequence of a message out of account (nats-server #5256). */
+const SOURCES_VERSION_MIN = [2, 10, 14];
 
 /** The streams of every partition. An adopted stream is exactly one partition. */
 export function partitionStreams(settings: Settings): PartitionStreams[] {
@@ -89,9 +93,19 @@ export async function ensureStreams(broker: Broker, settings: Settings): Promise
   const partitions = partitionStreams(settings);
   for (const { input, control, adopted } of partitions) if (adopted) await checkAdopted(broker, input, control);
   const wanted = wantedStreams(settings, partitions);
+  const bySources = !(await gathersItself(broker, settings));
   // The gathering ones last: their sources must exist before them.
-  await ensureAll(broker, [...wanted, ...gatheringStreams(settings, partitions)]);
+  await ensureAll(broker, [...wanted, ...gatheringStreams(settings, partitions, bySources)]);
   return partitions;
+}
+
+/**
+ * True where the engine must copy the records into the gathering streams: they are made so, or yet to be made on a
+ * broker whose `sources` stop at a ledger's records (before 2.10.14).
+ */
+export async function gathersItself(broker: Broker, settings: Settings): Promise<boolean> {
+  const found = await findConfig(broker, migrationsStream(settings.name));
+  return found === undefined ? !broker.isAtLeast(SOURCES_VERSION_MIN) : (found.sources ?? []).length === 0;
 }
 
 /** Makes or checks the orders streams alone: all that `publish` and `simulate` need. */
@@ -134,13 +148,15 @@ function wantedStreams(settings: Settings, partitions: readonly PartitionStreams
   });
 }
 
-function gatheringStreams(settings: Settings, partitions: readonly PartitionStreams[]): StreamConfig[] {
-  const common = { retention: "limits", storage: "file", num_replicas: settings.replicas, discard: "old", subjects: [] } as const;
+function gatheringStreams(settings: Settings, partitions: readonly PartitionStreams[], bySources: boolean): StreamConfig[] {
+  const common = { retention: "limits", storage: "file", num_replicas: settings.replicas, discard: "old" } as const;
   const gather = (name: string, what: string, filter: string, days: number): StreamConfig => ({
     ...common,
     name,
     description: `Tidemark: ${what} of ${partitions.length} partitions`,
-    sources: partitions.map(({ ledger }) => ({ name: ledger, filter_subject: filter })),
+    ...(bySources
+      ? { subjects: [], sources: partitions.map(({ ledger }) => ({ name: ledger, filter_subject: filter })) }
+      : { subjects: [gatheredSubject(settings.name, filter)] }),
     max_age: days * DAY_MS * NANOS,
   });
   return [

@@ -5,7 +5,7 @@ import type { OwnerStatus } from "../../connectors/nats/owner.js";
 import { OrdersPublisher } from "../../connectors/nats/publisher.js";
 import { StreamReader } from "../../connectors/nats/reader.js";
 import { ensureOrdersStreams, partitionStreams } from "../../connectors/nats/streams.js";
-import { compileSettings, defaultConfig, readyModels } from "../../runtime/config/index.js";
+import { compileSettings, defaultConfig } from "../../runtime/config/index.js";
 import type { Settings } from "../../runtime/settings.js";
 import { partitionOf } from "../../runtime/subjects.js";
 import { serverVersions, TestServer } from "../support/nats.js";
@@ -121,7 +121,8 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
     expect(silent).toBeGreaterThan(0);
     expect(silent).toBeLessThan(lines.length);
     await expect.poll(async () => (await dump(broker, "t_migrations")).length, { timeout: 20_000 }).toBe(lines.length);
-    const bodies = (all: string[]) => all.map((line) => line.replace(/^\d+ /, "")).sort();
+    // Copies made by the engine carry their ledger number, and another subject.
+    const bodies = (all: string[]) => all.map((line) => line.replace(/^\d+ /, "").replace("t.gathered.", "t.").replace(/ Tidemark-Record=\d+/, "")).sort();
     expect(bodies(await dump(broker, "t_migrations"))).toEqual(bodies(lines));
 
     const counts = await engine.counts();
@@ -189,8 +190,7 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
   });
 
   test("time alone makes a customer lapse: a tick comes when it is due, and none when nothing is", async () => {
-    const [model] = readyModels.points({ currency: "EUR" }) as never[];
-    const settings = settingsWith({ partitions: 1, ...(model ? {} : {}) });
+    const settings = settingsWith({ partitions: 1 });
     const engine = await startEngine(settings);
     await settled(engine);
     const recency = settings.models[0]?.dimensions[0]?.bands[0]?.limit ?? 0;
