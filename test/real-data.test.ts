@@ -26,7 +26,9 @@ function model(name: string, frequency: string, monetary: string): ModelWords {
     name,
     channels: "*",
     currency: "GBP",
-    recency: { bands: [{ name: "short", max: "30d" }, { name: "medium", max: "90d" }, { name: "long" }] },
+    recency: {
+      bands: [{ name: "short", max: "30d" }, { name: "medium", max: "90d" }, { name: "long" }],
+    },
     frequency: {
       window: frequency,
       bands: [
@@ -41,7 +43,16 @@ function model(name: string, frequency: string, monetary: string): ModelWords {
         { name: "saver", min: 1 },
       ],
     },
-    segments: [{ name: "VIP", when: { recency: ["short"], frequency: ["often"], monetary: ["spender"] } }],
+    segments: [
+      {
+        name: "VIP",
+        when: {
+          recency: ["short"],
+          frequency: ["often"],
+          monetary: ["spender"],
+        },
+      },
+    ],
   };
 }
 const models = [model("90-365", "90d", "365d"), model("365-90", "365d", "90d")];
@@ -75,7 +86,16 @@ const shops: Shop[] = [
       if (customer === "" || kind === "adjust") return undefined;
       const time = Date.parse(ts ?? "");
       const amount = Math.abs(Number(pence));
-      return { time, event: { id, customer, time, amount, kind: kind === "refund" ? "refund" : "order" } };
+      return {
+        time,
+        event: {
+          id,
+          customer,
+          time,
+          amount,
+          kind: kind === "refund" ? "refund" : "order",
+        },
+      };
     },
   },
 ];
@@ -94,7 +114,11 @@ describe.skipIf(shared === undefined)("real shops", () => {
         expected.get(instant)?.push(row);
       }
 
-      const capacity = { customers: 30_000, entries: 100_000, idBytes: 400_000 };
+      const capacity = {
+        customers: 30_000,
+        entries: 100_000,
+        idBytes: 400_000,
+      };
       const settings = settingsOf(models, { clock: "event" }, { capacity });
       const partition = partitionOf("release", settings, SEED);
       let next = 0;
@@ -112,32 +136,31 @@ describe.skipIf(shared === undefined)("real shops", () => {
             body: Buffer.from(JSON.stringify(one.event)),
           });
         }
+        let dead = 0;
         for (const records of partition.records(messages)) {
-          for (const record of records) assert.notEqual(record.type, "dead");
+          for (const record of records) if (record.type === "dead") dead++;
         }
+        assert.equal(dead, 0, "dead letters");
         drain(partition, at);
 
         const rows = new Map(partition.state().map((row) => [`${row.model}/${row.customer}`, row]));
         const customers = expected.get(instant) ?? [];
         assert.equal(rows.size, customers.length * models.length, `customers at ${instant}`);
+        const wrong: string[][] = [];
         for (const row of customers) {
           const customer = row["customer_id"] ?? "";
           const last = row["last_order_epoch"] === "" ? null : Number(row["last_order_epoch"]) * 1000;
-          const ever = { lastOrder: last, ordersEver: Number(row["f_life"]), spendEver: Number(row["m_life_net"]) };
           for (const [name, orders, spend] of [
             ["90-365", "f90", "m365_net"],
             ["365-90", "f365", "m90_net"],
           ] as const) {
             const found = rows.get(`${name}/${customer}`);
-            assert(found !== undefined, `${name}/${customer} at ${instant}`);
-            const { lastOrder, orders: count, spend: sum, ordersEver, spendEver } = found;
-            assert.deepEqual(
-              { lastOrder, orders: count, spend: sum, ordersEver, spendEver },
-              { ...ever, orders: Number(row[orders]), spend: Number(row[spend]) },
-              `${name}/${customer} at ${instant}`,
-            );
+            const told = [found?.lastOrder, found?.orders, found?.spend, found?.ordersEver, found?.spendEver];
+            const true_ = [last, row[orders], row[spend], row["f_life"], row["m_life_net"]];
+            if (told.join() !== true_.join()) wrong.push([name, customer, told.join(), true_.join()]);
           }
         }
+        assert.deepEqual(wrong.slice(0, 5), [], `${wrong.length} rows at ${instant}`);
       }
     });
   }
