@@ -5,7 +5,15 @@ import { Worker } from "node:worker_threads";
 import { FatalError, RetryableError } from "../runtime/errors.js";
 import type { Settings } from "../runtime/settings.js";
 import { compareRows } from "../runtime/state.js";
-import type { EdgeEngine, LedgerReader, ModelCounts, PartitionStatus, Readiness, StateAnswer, StateRow } from "./edge.js";
+import type {
+  EdgeEngine,
+  LedgerReader,
+  ModelCounts,
+  PartitionStatus,
+  Readiness,
+  StateAnswer,
+  StateRow,
+} from "./edge.js";
 import { type Broker, type BrokerOptions, connectBroker, sleep } from "./nats/broker.js";
 import { addCounts } from "./nats/counts.js";
 import { Gatherer } from "./nats/gatherer.js";
@@ -99,7 +107,9 @@ class NatsEngine implements Engine {
       const wasm = await WebAssembly.compile(await readFile(built(`core/kernel${debug ? ".debug" : ""}.wasm`)));
       const seed = new Uint8Array(randomBytes(16));
       const workers = Math.max(1, Math.min(settings.workers, this.#streams.length));
-      const groups = Array.from({ length: workers }, (_, worker) => this.#streams.filter((_, i) => i % workers === worker));
+      const groups = Array.from({ length: workers }, (_, worker) =>
+        this.#streams.filter((_, i) => i % workers === worker),
+      );
       this.#workers = groups.map((streams, worker) =>
         this.#supervise({ worker, broker, wasm, settings, streams, seed, applyModel, acceptGap }),
       );
@@ -185,9 +195,13 @@ class NatsEngine implements Engine {
   }
 
   #supervise(start: WorkerStart): Supervised {
-    return new Supervised(start, (text) => this.#options.onNote?.(text), (error) => {
-      if (!this.#stopping) this.#fail(error);
-    });
+    return new Supervised(
+      start,
+      (text) => this.#options.onNote?.(text),
+      (error) => {
+        if (!this.#stopping) this.#fail(error);
+      },
+    );
   }
 
   #silent(partition: number): PartitionStatus[] {
@@ -199,7 +213,9 @@ class NatsEngine implements Engine {
     if (this.#polling) return;
     this.#polling = true;
     try {
-      const answers = await Promise.all(this.#workers.map((worker) => worker.ask("counts", { seen: worker.countsSeen }, STATUS_MS_MAX)));
+      const answers = await Promise.all(
+        this.#workers.map((worker) => worker.ask("counts", { seen: worker.countsSeen }, STATUS_MS_MAX)),
+      );
       for (const [i, answer] of answers.entries()) {
         const worker = this.#workers[i] as Supervised;
         if (answer) {
@@ -220,11 +236,14 @@ class NatsEngine implements Engine {
 
   async #openState(token: number): Promise<StatePart[]> {
     const live = this.settings.clock === "broker";
-    const ask = (partition: number, tick: boolean) => this.#workerOf(partition).ask("stateOpen", { partition, token, tick });
+    const ask = (partition: number, tick: boolean) =>
+      this.#workerOf(partition).ask("stateOpen", { partition, token, tick });
     let parts = await Promise.all(this.#streams.map(({ partition }) => ask(partition, live)));
     for (let round = 0; live && round < STATE_ROUNDS_MAX; round++) {
       const instant = Math.max(...parts.map(({ clock }) => clock));
-      const behind = new Set(parts.filter(({ nextDue }) => nextDue !== null && nextDue <= instant).map(({ partition }) => partition));
+      const behind = new Set(
+        parts.filter(({ nextDue }) => nextDue !== null && nextDue <= instant).map(({ partition }) => partition),
+      );
       if (behind.size === 0) break;
       // Orders go on meanwhile: only those that may change before the instant are asked again.
       parts = await Promise.all(parts.map((part) => (behind.has(part.partition) ? ask(part.partition, true) : part)));
@@ -242,8 +261,16 @@ class NatsEngine implements Engine {
         for (const cursor of cursors) {
           if (cursor.at === cursor.rows.length && cursor.from < cursor.part.rows) {
             const { partition } = cursor.part;
-            cursor.rows = await this.#workerOf(partition).ask("stateRows", { partition, token, from: cursor.from, count: STATE_ROWS_MAX });
-            if (cursor.rows.length === 0) throw new RetryableError("BROKER_UNREACHABLE", "the state was read too slowly and is gone", { remedy: "Ask again." });
+            cursor.rows = await this.#workerOf(partition).ask("stateRows", {
+              partition,
+              token,
+              from: cursor.from,
+              count: STATE_ROWS_MAX,
+            });
+            if (cursor.rows.length === 0)
+              throw new RetryableError("BROKER_UNREACHABLE", "the state was read too slowly and is gone", {
+                remedy: "Ask again.",
+              });
             cursor.from += cursor.rows.length;
             cursor.at = 0;
           }
@@ -278,7 +305,10 @@ class Supervised {
   countsSeen: number | null = null;
   counts: readonly ModelCounts[] = [];
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void; timer: NodeJS.Timeout }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (value: never) => void; reject: (error: Error) => void; timer: NodeJS.Timeout }
+  >();
   readonly #ended: Promise<void>;
   #questions = 0;
 
@@ -302,19 +332,29 @@ class Supervised {
         begun();
       }
     });
-    this.#worker.on("error", (error) => fail(new FatalError("KERNEL_FAULT", `worker ${start.worker} ended: ${error.message}`, { cause: error })));
+    this.#worker.on("error", (error) =>
+      fail(new FatalError("KERNEL_FAULT", `worker ${start.worker} ended: ${error.message}`, { cause: error })),
+    );
     this.#ended = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
     void this.#ended.then(() => {
-      for (const id of [...this.#waiting.keys()]) this.#settle(id, ({ reject }) => reject(new Error(`worker ${start.worker} has ended`)));
+      for (const id of [...this.#waiting.keys()])
+        this.#settle(id, ({ reject }) => reject(new Error(`worker ${start.worker} has ended`)));
       fail(new FatalError("KERNEL_FAULT", `worker ${start.worker} ended by itself`));
     });
   }
 
   /** Rejects when the answer does not come in time, or the worker ends. */
-  ask<K extends keyof Questions>(kind: K, question: Questions[K]["ask"], msMax = ANSWER_MS_MAX): Promise<Questions[K]["answer"]> {
+  ask<K extends keyof Questions>(
+    kind: K,
+    question: Questions[K]["ask"],
+    msMax = ANSWER_MS_MAX,
+  ): Promise<Questions[K]["answer"]> {
     const id = ++this.#questions;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#settle(id, () => reject(new Error(`no answer to ${kind} within ${msMax} ms`))), msMax);
+      const timer = setTimeout(
+        () => this.#settle(id, () => reject(new Error(`no answer to ${kind} within ${msMax} ms`))),
+        msMax,
+      );
       this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject, timer });
       this.#worker.postMessage({ id, kind, ...question });
     });
@@ -326,7 +366,10 @@ class Supervised {
     await this.#worker.terminate();
   }
 
-  #settle(id: number, how: (waiting: { resolve: (value: never) => void; reject: (error: Error) => void }) => void): void {
+  #settle(
+    id: number,
+    how: (waiting: { resolve: (value: never) => void; reject: (error: Error) => void }) => void,
+  ): void {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
     clearTimeout(waiting.timer);
@@ -336,7 +379,8 @@ class Supervised {
 }
 
 function errorOf({ name, code, message, remedy }: PlainError): Error {
-  if (code === undefined) return new RetryableError("BROKER_UNREACHABLE", `${name}: ${message}`, { remedy: "Try again." });
+  if (code === undefined)
+    return new RetryableError("BROKER_UNREACHABLE", `${name}: ${message}`, { remedy: "Try again." });
   // The message carries the code in front already.
   return new FatalError(code, message.replace(`${code}: `, ""), remedy === undefined ? undefined : { remedy });
 }

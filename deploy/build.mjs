@@ -29,7 +29,12 @@ export function ensureBuilt() {
 function npm(...args) {
   console.error(`npm ${args.join(" ")} …`);
   // Shown only when it fails: the results of `npm start` are not what a compiler prints.
-  const { status, stdout, stderr, error } = spawnSync("npm", args, { cwd: ROOT, encoding: "utf8", maxBuffer: 64 * 1024 * 1024, shell: process.platform === "win32" });
+  const { status, stdout, stderr, error } = spawnSync("npm", args, {
+    cwd: ROOT,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+    shell: process.platform === "win32",
+  });
   if (status === 0) return;
   console.error(`${stdout ?? ""}${stderr ?? ""}${error ? error.message : ""}`);
   console.error(`npm ${args.join(" ")} failed.`);

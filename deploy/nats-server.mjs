@@ -22,7 +22,14 @@ export function compareVersions(a, b) {
 
 /** Every nats-server of this machine, in the order of preference: PATH, then where packages put it. */
 export function findNatsServers() {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/opt/homebrew/bin"];
+  const folders = [
+    ...(process.env.PATH ?? "").split(delimiter),
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/bin",
+    "/opt/homebrew/bin",
+  ];
   const found = [];
   for (const folder of new Set(folders.filter(Boolean))) {
     const path = join(folder, "nats-server");
@@ -75,7 +82,8 @@ export function ensureNatsServer() {
   const found = findNatsServer();
   if (found) return found;
   const old = findNatsServers()[0];
-  if (old) console.error(`${old.path} is version ${old.version.join(".")}; Tidemark needs ${VERSION_MIN.join(".")} or newer.`);
+  if (old)
+    console.error(`${old.path} is version ${old.version.join(".")}; Tidemark needs ${VERSION_MIN.join(".")} or newer.`);
   if (!old && aptInstall("nats-server")) {
     const installed = findNatsServer();
     if (installed) return installed;

@@ -20,14 +20,20 @@ const FLOOR_SUITES = ["bookworm"];
 export function natsVersions() {
   const given = process.env.TIDEMARK_NATS_SERVERS;
   const candidates = given
-    ? given.split(delimiter).map((path) => ({ path, version: versionOf(path) ?? fail(`${path} is no nats-server (TIDEMARK_NATS_SERVERS).`) }))
+    ? given.split(delimiter).map((path) => ({
+        path,
+        version: versionOf(path) ?? fail(`${path} is no nats-server (TIDEMARK_NATS_SERVERS).`),
+      }))
     : [...findNatsServers(), ...cached()];
   const isFloor = ({ version }) => compareVersions(version, VERSION_MIN) === 0;
   const isNewer = ({ version }) => compareVersions(version, NEWER_MIN) >= 0;
   const floor = candidates.find(isFloor) ?? (given ? undefined : fetchServer(FLOOR_SUITES, isFloor));
   const newer = candidates.find(isNewer) ?? (given ? undefined : fetchServer(NEWER_SUITES, isNewer));
   const remedy = `Name both: TIDEMARK_NATS_SERVERS=<2.9.10's path>${delimiter}<newer one's path> npm test`;
-  if (!floor) throw new Error(`nats-server 2.9.10 (the floor, Debian 12's) is missing and this system's mirror has none. On Debian 12: ${installCommand("nats-server")}. ${remedy}`);
+  if (!floor)
+    throw new Error(
+      `nats-server 2.9.10 (the floor, Debian 12's) is missing and this system's mirror has none. On Debian 12: ${installCommand("nats-server")}. ${remedy}`,
+    );
   if (!newer) throw new Error(`A nats-server of at least 2.14 is missing and this system's mirror has none. ${remedy}`);
   return [floor, newer];
 }
@@ -55,24 +61,38 @@ function fetchServer(suites, suits) {
 
 /** Base addresses of the system's own package mirrors, as apt knows them, and the components they serve. */
 function mirrors() {
-  const { stdout } = spawnSync("apt-get", ["indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Created-By: Packages"], { encoding: "utf8" });
+  const { stdout } = spawnSync(
+    "apt-get",
+    ["indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Created-By: Packages"],
+    { encoding: "utf8" },
+  );
   const components = new Map();
   for (const line of (stdout ?? "").split("\n")) {
     const [uri, component] = line.split(" ");
     if (!uri || !component || uri.includes("security")) continue;
     components.set(uri, (components.get(uri) ?? new Set()).add(component));
   }
-  return [...components].map(([uri, names]) => ({ uri, components: [...names].filter((name) => name === "main" || name === "universe") }));
+  return [...components].map(([uri, names]) => ({
+    uri,
+    components: [...names].filter((name) => name === "main" || name === "universe"),
+  }));
 }
 
 /** Path of nats-server out of `suite`, unpacked into the cache; undefined where that suite has none. */
 function unpack(mirror, suite) {
   const folder = join(CACHE, suite);
   rmSync(folder, { recursive: true, force: true });
-  for (const part of ["state/lists/partial", "cache/archives/partial", "etc/parts", "root"]) mkdirSync(join(folder, part), { recursive: true });
-  const keyring = ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/ubuntu-archive-keyring.gpg"].find((path) => existsSync(path));
+  for (const part of ["state/lists/partial", "cache/archives/partial", "etc/parts", "root"])
+    mkdirSync(join(folder, part), { recursive: true });
+  const keyring = [
+    "/usr/share/keyrings/debian-archive-keyring.gpg",
+    "/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+  ].find((path) => existsSync(path));
   const signed = keyring ? `[signed-by=${keyring}] ` : "";
-  writeFileSync(join(folder, "etc/sources.list"), `deb ${signed}${mirror.uri} ${suite} ${mirror.components.join(" ")}\n`);
+  writeFileSync(
+    join(folder, "etc/sources.list"),
+    `deb ${signed}${mirror.uri} ${suite} ${mirror.components.join(" ")}\n`,
+  );
   writeFileSync(
     join(folder, "apt.conf"),
     [
@@ -89,7 +109,13 @@ function unpack(mirror, suite) {
     ].join("\n"),
   );
   const apt = (...args) =>
-    spawnSync("apt-get", ["-q", ...args], { cwd: folder, env: { ...process.env, APT_CONFIG: join(folder, "apt.conf") }, stdio: ["ignore", "ignore", "pipe"], encoding: "utf8", timeout: 180_000 });
+    spawnSync("apt-get", ["-q", ...args], {
+      cwd: folder,
+      env: { ...process.env, APT_CONFIG: join(folder, "apt.conf") },
+      stdio: ["ignore", "ignore", "pipe"],
+      encoding: "utf8",
+      timeout: 180_000,
+    });
   console.error(`Fetching nats-server of ${suite} …`);
   if (apt("update").status !== 0 || apt("download", "nats-server").status !== 0) return undefined;
   const archive = readdirSync(folder).find((name) => name.endsWith(".deb"));
@@ -106,7 +132,11 @@ function fail(message) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    console.log(natsVersions().map(({ path }) => path).join(delimiter));
+    console.log(
+      natsVersions()
+        .map(({ path }) => path)
+        .join(delimiter),
+    );
   } catch (error) {
     console.error(error.message);
     process.exit(1);

@@ -1,7 +1,7 @@
 // npm start: what is missing is set up, then the engine runs with a broker of its own and a simulated shop.
 // Options are passed on: npm start -- --nats nats://broker:4222
 import { spawn } from "node:child_process";
-import { dirname, delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { ensureBuilt, ROOT } from "./build.mjs";
 import { ensureNatsServer } from "./nats-server.mjs";
 
@@ -17,7 +17,10 @@ if (ownServer && !help) {
 }
 ensureBuilt();
 
-const child = spawn(process.execPath, [join(ROOT, "dist/connectors/cli/main.js"), "run", "--demo", ...args], { stdio: "inherit", env });
+const child = spawn(process.execPath, [join(ROOT, "dist/connectors/cli/main.js"), "run", "--demo", ...args], {
+  stdio: "inherit",
+  env,
+});
 // A Ctrl-C in the terminal reaches the child by itself; what only this process is sent is passed on.
 process.on("SIGINT", () => {});
 for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));

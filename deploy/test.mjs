@@ -19,7 +19,10 @@ function browser() {
   if (given) return existsSync(given) ? given : fail(`CHROMIUM names ${given}, which does not exist.`);
   const find = () => BROWSERS.find((path) => existsSync(path));
   if (!find()) aptInstall("chromium");
-  return find() ?? fail(`The page is tested in Chromium, which is missing. Install it with:\n  ${installCommand("chromium")}`);
+  return (
+    find() ??
+    fail(`The page is tested in Chromium, which is missing. Install it with:\n  ${installCommand("chromium")}`)
+  );
 }
 
 if (!process.env.TIDEMARK_NATS_SERVERS && !ensureNatsServer()) process.exit(1);
@@ -32,11 +35,16 @@ try {
   fail(error.message);
 }
 for (const { path, version } of servers) console.log(`nats-server ${version.join(".")}  ${path}`);
-if (new Set(servers.map(({ version }) => version.join("."))).size < 2) fail("Both are the same version: the tests need 2.9.10 and one of at least 2.14.");
+if (new Set(servers.map(({ version }) => version.join("."))).size < 2)
+  fail("Both are the same version: the tests need 2.9.10 and one of at least 2.14.");
 
-const { status } = spawnSync(process.execPath, [join(ROOT, "node_modules/vitest/vitest.mjs"), "run", ...process.argv.slice(2)], {
-  cwd: ROOT,
-  stdio: "inherit",
-  env: { ...process.env, TIDEMARK_NATS_SERVERS: servers.map(({ path }) => path).join(delimiter), CHROMIUM: chromium },
-});
+const { status } = spawnSync(
+  process.execPath,
+  [join(ROOT, "node_modules/vitest/vitest.mjs"), "run", ...process.argv.slice(2)],
+  {
+    cwd: ROOT,
+    stdio: "inherit",
+    env: { ...process.env, TIDEMARK_NATS_SERVERS: servers.map(({ path }) => path).join(delimiter), CHROMIUM: chromium },
+  },
+);
 process.exit(status ?? 1);

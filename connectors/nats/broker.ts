@@ -159,7 +159,9 @@ export class Broker {
         ...(headers === undefined ? {} : { headers }),
       });
     } catch (error) {
-      throw new RetryableError("BROKER_UNREACHABLE", `can't publish to ${subject}: ${reasonOf(error)}`, { cause: error });
+      throw new RetryableError("BROKER_UNREACHABLE", `can't publish to ${subject}: ${reasonOf(error)}`, {
+        cause: error,
+      });
     }
   }
 
@@ -170,9 +172,14 @@ export class Broker {
   async publishStored(subject: string, body: Uint8Array, headers?: MsgHdrs, msMax = API_MS_MAX): Promise<number> {
     let answer: Msg;
     try {
-      answer = await this.#connection.request(subject, body, { timeout: msMax, ...(headers === undefined ? {} : { headers }) });
+      answer = await this.#connection.request(subject, body, {
+        timeout: msMax,
+        ...(headers === undefined ? {} : { headers }),
+      });
     } catch (error) {
-      throw new RetryableError("BROKER_UNREACHABLE", `no stream took a message on ${subject}: ${reasonOf(error)}`, { cause: error });
+      throw new RetryableError("BROKER_UNREACHABLE", `no stream took a message on ${subject}: ${reasonOf(error)}`, {
+        cause: error,
+      });
     }
     return resultOf<{ seq: number }>(answer).seq;
   }
@@ -218,7 +225,12 @@ export class Broker {
    * The same, tried again with growing pauses while the broker is away or without a leader, until `msMax` is over
    * (Infinity: until the signal aborts). Throws what the last try threw.
    */
-  async apiRetried<T>(subject: string, request: object = {}, msMax = Number.POSITIVE_INFINITY, signal?: AbortSignal): Promise<T> {
+  async apiRetried<T>(
+    subject: string,
+    request: object = {},
+    msMax = Number.POSITIVE_INFINITY,
+    signal?: AbortSignal,
+  ): Promise<T> {
     const end = performance.now() + msMax;
     for (let pause = RETRY_MS_MIN; ; pause = Math.min(2 * pause, RETRY_MS_MAX)) {
       try {
@@ -239,7 +251,9 @@ export class Broker {
     try {
       await this.apiRetried("INFO", {}, API_MS_MAX);
     } catch (error) {
-      throw new FatalError("BROKER_UNSUITABLE", `${this.shown} has no JetStream for us: ${reasonOf(error)}`, { cause: error });
+      throw new FatalError("BROKER_UNSUITABLE", `${this.shown} has no JetStream for us: ${reasonOf(error)}`, {
+        cause: error,
+      });
     }
   }
 
@@ -307,10 +321,12 @@ function clientOptions(options: BrokerOptions, servers: string[], backoff: Backo
   const first = parseServer(servers[0] ?? "");
   const user = options.user ?? (first.password === undefined ? undefined : first.user);
   const pass = options.password ?? secretFrom(options.passwordFile) ?? first.password;
-  const token = options.token ?? secretFrom(options.tokenFile) ?? (first.password === undefined ? first.user : undefined);
+  const token =
+    options.token ?? secretFrom(options.tokenFile) ?? (first.password === undefined ? first.user : undefined);
   let authenticator: Authenticator | undefined;
   if (options.credentialsFile !== undefined) authenticator = credsAuthenticator(bytesFrom(options.credentialsFile));
-  else if (options.nkeyFile !== undefined) authenticator = nkeyAuthenticator(new TextEncoder().encode(secretFrom(options.nkeyFile)));
+  else if (options.nkeyFile !== undefined)
+    authenticator = nkeyAuthenticator(new TextEncoder().encode(secretFrom(options.nkeyFile)));
   const wantsTls = options.tls !== undefined || servers.some((server) => server.startsWith("tls://"));
   return {
     servers: servers.map((server) => parseServer(server).address),
@@ -337,10 +353,15 @@ function parseServer(server: string): { address: string; user?: string; password
   try {
     url = new URL(text.includes("://") ? text : `nats://${text}`);
   } catch (error) {
-    throw new InputError("USAGE", `"${withoutSecrets(text)}" is no broker address; expected nats://host:4222`, { cause: error });
+    throw new InputError("USAGE", `"${withoutSecrets(text)}" is no broker address; expected nats://host:4222`, {
+      cause: error,
+    });
   }
   if (!["nats:", "tls:"].includes(url.protocol) || url.hostname === "") {
-    throw new InputError("USAGE", `"${withoutSecrets(text)}" is no broker address; expected nats://host:4222 or tls://host:4222`);
+    throw new InputError(
+      "USAGE",
+      `"${withoutSecrets(text)}" is no broker address; expected nats://host:4222 or tls://host:4222`,
+    );
   }
   return {
     address: `${url.hostname}:${url.port || "4222"}`,

@@ -6,9 +6,11 @@ export function addCounts(partitions: readonly (readonly ModelCounts[])[]): Mode
   const sum: { model: string; cells: Uint32Array; segments: number[]; none: number; customers: number }[] = [];
   for (const models of partitions) {
     for (const [i, { model, cells, segments, none, customers }] of models.entries()) {
-      const into = (sum[i] ??= { model, cells: new Uint32Array(cells.length), segments: [], none: 0, customers: 0 });
+      sum[i] ??= { model, cells: new Uint32Array(cells.length), segments: [], none: 0, customers: 0 };
+      const into = sum[i];
       if (into.cells.length < cells.length) into.cells = concat(into.cells, cells.length);
-      for (let cell = 0; cell < cells.length; cell++) into.cells[cell] = (into.cells[cell] as number) + (cells[cell] as number);
+      for (let cell = 0; cell < cells.length; cell++)
+        into.cells[cell] = (into.cells[cell] as number) + (cells[cell] as number);
       for (const [segment, count] of segments.entries()) into.segments[segment] = (into.segments[segment] ?? 0) + count;
       into.none += none;
       into.customers += customers;

@@ -59,9 +59,14 @@ export class Gatherer {
     const { name } = this.#settings;
     const round = new AbortController();
     const signal = AbortSignal.any([round.signal, this.#aborter.signal]);
-    const copies = [await Copies.open(this.#broker, migrationsStream(name)), await Copies.open(this.#broker, deadStream(name))] as const;
+    const copies = [
+      await Copies.open(this.#broker, migrationsStream(name)),
+      await Copies.open(this.#broker, deadStream(name)),
+    ] as const;
     try {
-      const partitions = Array.from({ length: this.#ledger.partitions }, (_, partition) => this.#follow(partition, copies, signal));
+      const partitions = Array.from({ length: this.#ledger.partitions }, (_, partition) =>
+        this.#follow(partition, copies, signal),
+      );
       await Promise.all(partitions);
     } finally {
       round.abort();
@@ -72,7 +77,9 @@ export class Gatherer {
   async #follow(partition: number, copies: readonly [Copies, Copies], signal: AbortSignal): Promise<void> {
     const { name } = this.#settings;
     const subjects = [`${name}.migrations.${partition}.>`, `${name}.dead.${partition}.>`];
-    const last = await Promise.all(copies.map((copy, kind) => this.#lastCopied(copy.stream, gatheredSubject(name, subjects[kind] as string))));
+    const last = await Promise.all(
+      copies.map((copy, kind) => this.#lastCopied(copy.stream, gatheredSubject(name, subjects[kind] as string))),
+    );
     let before: Copies | undefined;
     for await (const entry of this.#ledger.read(partition, Math.max(...last) + 1, signal)) {
       const copy = subjectMatches(deadSubjects(name), entry.subject) ? copies[1] : copies[0];
@@ -85,8 +92,12 @@ export class Gatherer {
 
   async #lastCopied(stream: string, subject: string): Promise<number> {
     try {
-      const { message } = await this.#broker.api<{ message: { hdrs?: string } }>(`STREAM.MSG.GET.${stream}`, { last_by_subj: subject });
-      const lines = Buffer.from(message.hdrs ?? "", "base64").toString("latin1").split("\r\n");
+      const { message } = await this.#broker.api<{ message: { hdrs?: string } }>(`STREAM.MSG.GET.${stream}`, {
+        last_by_subj: subject,
+      });
+      const lines = Buffer.from(message.hdrs ?? "", "base64")
+        .toString("latin1")
+        .split("\r\n");
       return Number(lines.find((line) => line.startsWith(`${RECORD_HEADER}: `))?.slice(RECORD_HEADER.length + 2) ?? 0);
     } catch (error) {
       if (error instanceof ApiError && error.errorCode === NO_MESSAGE_FOUND) return 0;

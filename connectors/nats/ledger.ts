@@ -9,7 +9,16 @@
  */
 import { FatalError, RetryableError } from "../../runtime/errors.js";
 import type { LedgerRecord } from "../../runtime/record.js";
-import { ApiError, type Broker, type BrokerMessage, headersOf, NO_MESSAGE_FOUND, reasonOf, sleep, STREAM_NOT_FOUND } from "./broker.js";
+import {
+  ApiError,
+  type Broker,
+  type BrokerMessage,
+  headersOf,
+  NO_MESSAGE_FOUND,
+  reasonOf,
+  STREAM_NOT_FOUND,
+  sleep,
+} from "./broker.js";
 import { type StreamState, stampOf } from "./reader.js";
 
 const EXPECTED = "Nats-Expected-Last-Sequence";
@@ -163,11 +172,10 @@ export class LedgerWriter {
     const headers = headersOf(record.headers);
     headers.set(EXPECTED, String(record.number - 1));
     if (record.body.length + 4_096 > this.#broker.payloadBytesMax) {
-      return this.#fail(
-        new FatalError("BROKER_UNSUITABLE", `record ${record.number} has ${record.body.length} bytes, the broker's max_payload is ${this.#broker.payloadBytesMax}`, {
-          remedy: "Raise max_payload in the broker's configuration (1 MiB is its default).",
-        }),
-      );
+      const detail = `record ${record.number} has ${record.body.length} bytes, the broker's max_payload is ${this.#broker.payloadBytesMax}`;
+      const remedy = "Raise max_payload in the broker's configuration (1 MiB is its default).";
+      this.#fail(new FatalError("BROKER_UNSUITABLE", detail, { remedy }));
+      return;
     }
     try {
       this.#broker.publish(record.subject, record.body, `${this.#inbox}.${this.#generation}.${record.number}`, headers);
@@ -178,14 +186,20 @@ export class LedgerWriter {
 
   /** An acknowledgement or a refusal. Its subject says of which sending, and of which record. */
   #answered(message: BrokerMessage): void {
-    const [generation, number] = message.subject.slice(this.#inbox.length + 1).split(".").map(Number);
+    const [generation, number] = message.subject
+      .slice(this.#inbox.length + 1)
+      .split(".")
+      .map(Number);
     if (generation !== this.#generation || number === undefined) return;
     const answer = message.string();
     if (message.data.length === 0 || answer.includes('"error"')) {
       this.#recover(message.data.length === 0 ? "no stream answers" : answer);
       return;
     }
-    if (number !== this.#stored + 1) return this.#recover(`the answer to record ${this.#stored + 1} is missing`);
+    if (number !== this.#stored + 1) {
+      this.#recover(`the answer to record ${this.#stored + 1} is missing`);
+      return;
+    }
     this.#pause = PAUSE_MS_MIN;
     this.#drop(number);
   }
@@ -229,7 +243,11 @@ export class LedgerWriter {
     this.#recovering = true;
     this.#generation++;
     this.#resume(reason).catch((error: unknown) => {
-      this.#fail(error instanceof FatalError ? error : new FatalError("LEDGER_REWOUND", `stream ${this.#stream}: ${reasonOf(error)}`, { cause: error }));
+      this.#fail(
+        error instanceof FatalError
+          ? error
+          : new FatalError("LEDGER_REWOUND", `stream ${this.#stream}: ${reasonOf(error)}`, { cause: error }),
+      );
     });
   }
 
@@ -252,7 +270,8 @@ export class LedgerWriter {
       }
     }
     this.#recovering = false;
-    for (let i = this.#head; i < this.#window.length && !this.#recovering; i++) this.#send(this.#window[i] as LedgerRecord);
+    for (let i = this.#head; i < this.#window.length && !this.#recovering; i++)
+      this.#send(this.#window[i] as LedgerRecord);
     this.#watch(true);
     this.#wakeAll();
   }
@@ -264,7 +283,10 @@ export class LedgerWriter {
       const { state } = await this.#broker.api<{ state: StreamState }>(`STREAM.INFO.${this.#stream}`);
       if (state.last_seq >= atLeast) return state.last_seq;
       if (performance.now() > end || this.#aborter.signal.aborted) {
-        throw new FatalError("LEDGER_REWOUND", `stream ${this.#stream} ends at record ${state.last_seq}, but ${atLeast} was acknowledged`);
+        throw new FatalError(
+          "LEDGER_REWOUND",
+          `stream ${this.#stream} ends at record ${state.last_seq}, but ${atLeast} was acknowledged`,
+        );
       }
       await sleep(PAUSE_MS_MAX / 4, this.#aborter.signal);
     }
@@ -288,7 +310,8 @@ export class LedgerWriter {
 
   async #readRecord(number: number): Promise<StoredMessage | undefined> {
     try {
-      return (await this.#broker.api<{ message: StoredMessage }>(`STREAM.MSG.GET.${this.#stream}`, { seq: number })).message;
+      return (await this.#broker.api<{ message: StoredMessage }>(`STREAM.MSG.GET.${this.#stream}`, { seq: number }))
+        .message;
     } catch (error) {
       if (error instanceof ApiError && error.errorCode === NO_MESSAGE_FOUND) return undefined;
       throw error;
@@ -301,7 +324,10 @@ export class LedgerWriter {
     const difference = found === undefined || found.seq !== record.number ? undefined : differenceOf(found, record);
     if (difference === undefined) return;
     const stamp = new Date(stampOf((found as StoredMessage).time)).toISOString();
-    const error = new FatalError("LEDGER_DIVERGED", `record ${record.number} of stream ${this.#stream} (written ${stamp}) ${difference}`);
+    const error = new FatalError(
+      "LEDGER_DIVERGED",
+      `record ${record.number} of stream ${this.#stream} (written ${stamp}) ${difference}`,
+    );
     this.#fail(error);
     throw error;
   }
@@ -337,9 +363,12 @@ function differenceOf(found: StoredMessage, ours: LedgerRecord): string | undefi
   if (!body.equals(ours.body)) {
     return `differs from what the input gives: ${excerpt(body)} instead of ${excerpt(ours.body)}`;
   }
-  const lines = Buffer.from(found.hdrs ?? "", "base64").toString("utf8").split("\r\n");
+  const lines = Buffer.from(found.hdrs ?? "", "base64")
+    .toString("utf8")
+    .split("\r\n");
   for (const name in ours.headers) {
-    if (!lines.includes(`${name}: ${ours.headers[name]}`)) return `has another ${name} than the input gives (${ours.headers[name]})`;
+    if (!lines.includes(`${name}: ${ours.headers[name]}`))
+      return `has another ${name} than the input gives (${ours.headers[name]})`;
   }
   return undefined;
 }

@@ -25,7 +25,8 @@ export class NatsLedgerReader implements LedgerReader {
   /** Hash of the layout and of when each ledger stream was made: 16 hex digits. */
   async epoch(): Promise<string> {
     const hash = createHash("sha256");
-    for (const { ledger } of this.#streams) hash.update(`${ledger} ${(await streamState(this.#broker, ledger)).created}\n`);
+    for (const { ledger } of this.#streams)
+      hash.update(`${ledger} ${(await streamState(this.#broker, ledger)).created}\n`);
     return hash.digest("hex").slice(0, 16);
   }
 
@@ -37,7 +38,12 @@ export class NatsLedgerReader implements LedgerReader {
   /** Numbers may jump at the start, where what was asked for has aged out: compare them. */
   async *read(partition: number, from: number, signal: AbortSignal): AsyncGenerator<LedgerEntry, void, undefined> {
     const stream = this.#ledgerOf(partition);
-    const reader = new StreamReader(this.#broker, { stream, from, messagesMax: READ_MESSAGES_MAX, bytesMax: READ_BYTES_MAX });
+    const reader = new StreamReader(this.#broker, {
+      stream,
+      from,
+      messagesMax: READ_MESSAGES_MAX,
+      bytesMax: READ_BYTES_MAX,
+    });
     try {
       while (!signal.aborted) {
         const { messages } = await reader.next(signal);
@@ -62,5 +68,12 @@ function entryOf(partition: number, message: StreamMessage): LedgerEntry {
   const headers: Record<string, string> = {};
   // The broker's own (the expected sequence) say nothing to a reader.
   for (const name of message.headerNames) if (!name.startsWith("Nats-")) headers[name] = message.header(name);
-  return { partition, number: message.sequence, subject: message.subject, body: message.body, headers, time: message.stamp };
+  return {
+    partition,
+    number: message.sequence,
+    subject: message.subject,
+    body: message.body,
+    headers,
+    time: message.stamp,
+  };
 }

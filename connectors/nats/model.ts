@@ -16,7 +16,12 @@ export function modelMessage(settings: Settings, silent: boolean): Uint8Array {
  * Settings of the first `model` message of the input: the owner that first read it published what it ran under, so
  * they hold from the input's start. Undefined where there is none yet. What does not decide the output is `wanted`'s.
  */
-export async function firstSettings(broker: Broker, streams: PartitionStreams, wanted: Settings, signal: AbortSignal): Promise<Settings | undefined> {
+export async function firstSettings(
+  broker: Broker,
+  streams: PartitionStreams,
+  wanted: Settings,
+  signal: AbortSignal,
+): Promise<Settings | undefined> {
   for (let from = 1; ; ) {
     const message = await nextControl(broker, streams, from, signal);
     if (message === undefined) return undefined;
@@ -44,11 +49,21 @@ export function modelChanged(partition: number, held: Settings, wanted: Settings
 /** One line for each value that differs: `models[0].dimensions[0].bands[1].limit: 2592000000 → 5184000000`. */
 export function differences(a: unknown, b: unknown, path = ""): string[] {
   if (Object.is(a, b)) return [];
-  if (typeof a === "object" && typeof b === "object" && a !== null && b !== null && Array.isArray(a) === Array.isArray(b)) {
+  if (
+    typeof a === "object" &&
+    typeof b === "object" &&
+    a !== null &&
+    b !== null &&
+    Array.isArray(a) === Array.isArray(b)
+  ) {
     const [left, right] = [a, b] as Record<string, unknown>[];
     const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
     return [...keys].flatMap((key) =>
-      differences(left?.[key], right?.[key], Array.isArray(a) ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`),
+      differences(
+        left?.[key],
+        right?.[key],
+        Array.isArray(a) ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`,
+      ),
     );
   }
   return [`${path}: ${show(a)} → ${show(b)}`];
@@ -63,7 +78,14 @@ function show(value: unknown): string {
 async function nextControl(broker: Broker, { input, control }: PartitionStreams, from: number, signal: AbortSignal) {
   const request = { seq: from, next_by_subj: control };
   try {
-    return (await broker.apiRetried<{ message: { seq: number; data?: string } }>(`STREAM.MSG.GET.${input}`, request, undefined, signal)).message;
+    return (
+      await broker.apiRetried<{ message: { seq: number; data?: string } }>(
+        `STREAM.MSG.GET.${input}`,
+        request,
+        undefined,
+        signal,
+      )
+    ).message;
   } catch (error) {
     if (error instanceof ApiError && error.errorCode === NO_MESSAGE_FOUND) return undefined;
     throw error;

@@ -86,7 +86,11 @@ export class PartitionOwner {
       tickMs: settings.tickMs,
       now: Date.now,
       view: () => this.#tickView(),
-      publish: (time) => broker.publishStored(streams.control, controlMessage(time === undefined ? { type: "tick" } : { type: "tick", time })),
+      publish: (time) =>
+        broker.publishStored(
+          streams.control,
+          controlMessage(time === undefined ? { type: "tick" } : { type: "tick", time }),
+        ),
     });
   }
 
@@ -127,12 +131,21 @@ export class PartitionOwner {
       if (signal.aborted) return;
       const partition = this.#makePartition(first ?? settings);
       const ledger = await this.#openLedger();
-      const reader = new StreamReader(broker, { stream: streams.input, from: 1, messagesMax: READ_MESSAGES_MAX, bytesMax: READ_BYTES_MAX });
+      const reader = new StreamReader(broker, {
+        stream: streams.input,
+        from: 1,
+        messagesMax: READ_MESSAGES_MAX,
+        bytesMax: READ_BYTES_MAX,
+      });
       this.#reader = reader;
       this.#state = "replaying";
       for (;;) {
-        if (this.#state === "replaying" && reader.atEnd) await this.#endOfInput(partition, ledger, first === undefined, signal);
-        const { messages, missing } = await reader.next(signal, this.#state === "replaying" ? REPLAY_IDLE_MS : undefined);
+        if (this.#state === "replaying" && reader.atEnd)
+          await this.#endOfInput(partition, ledger, first === undefined, signal);
+        const { messages, missing } = await reader.next(
+          signal,
+          this.#state === "replaying" ? REPLAY_IDLE_MS : undefined,
+        );
         if (missing) this.#judgeMissing(missing, partition);
         for (const part of slices(messages, streams.control)) {
           const slice = part.map((message) => this.#inputOf(message, partition.settings));
@@ -146,7 +159,8 @@ export class PartitionOwner {
           await new Promise((resolve) => setImmediate(resolve));
         }
         if (signal.aborted) break;
-        if (this.state === "running" && reader.atEnd && messages.length > 0) this.#ticker.observe(partition.position.stamp);
+        if (this.state === "running" && reader.atEnd && messages.length > 0)
+          this.#ticker.observe(partition.position.stamp);
         this.#ticker.consider();
       }
       this.#ticker.stop();
@@ -246,12 +260,22 @@ export class PartitionOwner {
   }
 
   /** Once, when the input was read to its end: the configuration that is to hold, `live`, and ticks from now on. */
-  async #endOfInput(partition: Partition, ledger: LedgerWriter, unrecorded: boolean, signal: AbortSignal): Promise<void> {
+  async #endOfInput(
+    partition: Partition,
+    ledger: LedgerWriter,
+    unrecorded: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { settings, applyModel, streams } = this.#options;
     ledger.checkReached(partition.recordNumber);
     const changed = partition.settings.version !== settings.version;
     if (changed && applyModel === "no") throw modelChanged(streams.partition, partition.settings, settings);
-    if (unrecorded || changed) await this.#publishControl(modelMessage(settings, applyModel === "silent"), `model-${settings.version}-${partition.position.sequence}`, signal);
+    if (unrecorded || changed)
+      await this.#publishControl(
+        modelMessage(settings, applyModel === "silent"),
+        `model-${settings.version}-${partition.position.sequence}`,
+        signal,
+      );
     if (!partition.live) await this.#publishControl(controlMessage({ type: "live" }), "live", signal);
     this.#state = "running";
     this.#ticker.start();
@@ -267,10 +291,14 @@ export class PartitionOwner {
       } catch (error) {
         if (!(error instanceof RetryableError || error instanceof ApiError)) throw error;
         if (broker.connected && performance.now() > end) {
-          throw new FatalError("STREAM_UNSUITABLE", `stream ${streams.input} takes no control message on ${streams.control}: ${reasonOf(error)}`, {
-            cause: error,
-            remedy: "Allow this user to publish there, and see that the stream has room.",
-          });
+          throw new FatalError(
+            "STREAM_UNSUITABLE",
+            `stream ${streams.input} takes no control message on ${streams.control}: ${reasonOf(error)}`,
+            {
+              cause: error,
+              remedy: "Allow this user to publish there, and see that the stream has room.",
+            },
+          );
         }
         await sleep(200, signal);
       }
@@ -287,7 +315,8 @@ export class PartitionOwner {
       return;
     }
     // Before the first message, an older part has aged out; the ledger's last record shows whether that matters.
-    if (partition.position.sequence > 0 && !acceptGap) throw new FatalError("STREAM_GAP", `${which} are gone before they were read`);
+    if (partition.position.sequence > 0 && !acceptGap)
+      throw new FatalError("STREAM_GAP", `${which} are gone before they were read`);
     this.#lost += count;
     note(`${which} are gone before they were read; going on behind them`);
   }
@@ -298,7 +327,10 @@ export class PartitionOwner {
     const message = slice.find(({ stamp }) => stamp > latest);
     if (message === undefined) return;
     const stamp = new Date(message.stamp).toISOString();
-    throw new FatalError("CLOCK_JUMP", `message ${message.sequence} of stream ${this.#options.streams.input} is stamped ${stamp}, this machine's clock says ${new Date().toISOString()}`);
+    throw new FatalError(
+      "CLOCK_JUMP",
+      `message ${message.sequence} of stream ${this.#options.streams.input} is stamped ${stamp}, this machine's clock says ${new Date().toISOString()}`,
+    );
   }
 
   #inputOf(message: StreamMessage, settings: Settings): InputMessage {
@@ -383,5 +415,15 @@ function* slices(messages: readonly StreamMessage[], control: string): Generator
 
 function emptyStats({ capacity }: Settings): PartitionStatus["stats"] {
   const zero = { messages: 0, ticks: 0, fired: 0, spurious: 0, customers: 0, entries: 0, idBytes: 0, parked: 0 };
-  return { events: [], dead: [], migrations: [], ...zero, chainLongest: 0, chainSteps: 0, timersPending: 0, memoryBytes: 0, capacity };
+  return {
+    events: [],
+    dead: [],
+    migrations: [],
+    ...zero,
+    chainLongest: 0,
+    chainSteps: 0,
+    timersPending: 0,
+    memoryBytes: 0,
+    capacity,
+  };
 }

@@ -108,7 +108,10 @@ export class OrdersPublisher {
 
   /** Any subject, for adopted streams. */
   async publishTo(subject: string, body: Uint8Array, options: PublishOptions = {}): Promise<void> {
-    while (!this.#failure && (this.#open.size >= this.#inFlightMax || (this.#bytes > BYTES_MAX && this.#open.size > 0))) {
+    while (
+      !this.#failure &&
+      (this.#open.size >= this.#inFlightMax || (this.#bytes > BYTES_MAX && this.#open.size > 0))
+    ) {
       await this.#progress();
     }
     if (this.#failure) throw this.#failure;
@@ -140,7 +143,9 @@ export class OrdersPublisher {
     const headers = id === undefined && !silent ? undefined : headersOf(values);
     if (body.length + 4_096 > this.#broker.payloadBytesMax) {
       const detail = `a message of ${body.length} bytes for ${subject}; the broker takes ${this.#broker.payloadBytesMax}`;
-      return this.#fail(new FatalError("BROKER_UNSUITABLE", detail, { remedy: "Publish smaller batches, or raise the broker's max_payload." }));
+      const remedy = "Publish smaller batches, or raise the broker's max_payload.";
+      this.#fail(new FatalError("BROKER_UNSUITABLE", detail, { remedy }));
+      return;
     }
     try {
       this.#broker.publish(subject, body, `${this.#inbox}.${this.#generation}.${number}`, headers);
@@ -150,7 +155,10 @@ export class OrdersPublisher {
   }
 
   #answered(message: BrokerMessage): void {
-    const [generation, number] = message.subject.slice(this.#inbox.length + 1).split(".").map(Number);
+    const [generation, number] = message.subject
+      .slice(this.#inbox.length + 1)
+      .split(".")
+      .map(Number);
     const publication = number === undefined ? undefined : this.#open.get(number);
     if (publication === undefined || number === undefined) return;
     if (message.data.length === 0) {
@@ -178,8 +186,13 @@ export class OrdersPublisher {
   #recover(reason: string): void {
     if (this.#recovering || this.#failure) return;
     if (performance.now() - this.#progressAt > this.#stalledMsMax) {
-      const remedy = "See that nats-server runs, has room, and that the orders streams exist (`tidemark run` makes them).";
-      this.#fail(new FatalError("BROKER_UNREACHABLE", `nothing was stored for ${this.#stalledMsMax / 1000} s: ${reason}`, { remedy }));
+      const remedy =
+        "See that nats-server runs, has room, and that the orders streams exist (`tidemark run` makes them).";
+      this.#fail(
+        new FatalError("BROKER_UNREACHABLE", `nothing was stored for ${this.#stalledMsMax / 1000} s: ${reason}`, {
+          remedy,
+        }),
+      );
       return;
     }
     this.#recovering = true;

@@ -7,7 +7,7 @@
  * the last message handed out, and what still comes for the old one is not listened to.
  */
 import { FatalError } from "../../runtime/errors.js";
-import { ApiError, type Broker, type BrokerMessage, NO_MESSAGE_FOUND, sleep, STREAM_NOT_FOUND } from "./broker.js";
+import { ApiError, type Broker, type BrokerMessage, NO_MESSAGE_FOUND, STREAM_NOT_FOUND, sleep } from "./broker.js";
 
 export interface StreamMessage {
   readonly sequence: number;
@@ -163,7 +163,8 @@ export class StreamReader {
     } else {
       const code = message.headers?.code ?? 0;
       if (code === 100) return; // a heartbeat
-      const ended = code === 404 || code === 408 || /max.?bytes|batch completed/i.test(message.headers?.description ?? "");
+      const ended =
+        code === 404 || code === 408 || /max.?bytes|batch completed/i.test(message.headers?.description ?? "");
       this.#wanted = 0;
       if (!ended) this.#trouble = true;
     }
@@ -223,7 +224,12 @@ export class StreamReader {
   }
 
   async #missing(from: number, to: number, signal: AbortSignal): Promise<Missing> {
-    const { state } = await this.#broker.apiRetried<{ state: StreamState }>(`STREAM.INFO.${this.#stream}`, {}, undefined, signal);
+    const { state } = await this.#broker.apiRetried<{ state: StreamState }>(
+      `STREAM.INFO.${this.#stream}`,
+      {},
+      undefined,
+      signal,
+    );
     return { from, to, erased: state.first_seq <= from };
   }
 
@@ -256,7 +262,8 @@ export class StreamReader {
     } catch (error) {
       if (signal.aborted || this.#broker.closed) return;
       if (error instanceof FatalError) throw error;
-      if (error instanceof ApiError && error.errorCode === STREAM_NOT_FOUND) throw this.#rewound("the stream is gone", error);
+      if (error instanceof ApiError && error.errorCode === STREAM_NOT_FOUND)
+        throw this.#rewound("the stream is gone", error);
       this.#trouble = true;
       await sleep(PAUSE_MS_MAX, signal);
       return;
@@ -283,7 +290,12 @@ export class StreamReader {
   /** The message at the position must still be the one that we read: a broker restored from an old copy is told so. */
   async #checkPosition(signal: AbortSignal): Promise<void> {
     if (this.#sequence === 0) return;
-    const { state } = await this.#broker.apiRetried<{ state: StreamState }>(`STREAM.INFO.${this.#stream}`, {}, undefined, signal);
+    const { state } = await this.#broker.apiRetried<{ state: StreamState }>(
+      `STREAM.INFO.${this.#stream}`,
+      {},
+      undefined,
+      signal,
+    );
     if (state.last_seq < this.#sequence) throw this.#rewound(`its last message is ${state.last_seq}`);
     if (this.#stamp === undefined || state.first_seq > this.#sequence) return;
     try {
@@ -294,7 +306,8 @@ export class StreamReader {
         signal,
       );
       const found = stampOf(message.time);
-      if (found !== this.#stamp) throw this.#rewound(`that message is now stamped ${message.time}, not ${new Date(this.#stamp).toISOString()}`);
+      if (found !== this.#stamp)
+        throw this.#rewound(`that message is now stamped ${message.time}, not ${new Date(this.#stamp).toISOString()}`);
     } catch (error) {
       if (error instanceof ApiError && error.errorCode === NO_MESSAGE_FOUND) return; // erased since
       throw error;
@@ -369,4 +382,3 @@ function integer(text: string, from: number, to: number): number {
   for (let i = from; i < to; i++) value = value * 10 + (text.charCodeAt(i) - 0x30);
   return value;
 }
-

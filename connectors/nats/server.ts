@@ -95,7 +95,13 @@ export class EmbeddedServer {
 
 /** Path of the first nats-server found. Throws FatalError (BROKER_MISSING). */
 export function findBinary(): string {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"];
+  const folders = [
+    ...(process.env.PATH ?? "").split(delimiter),
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/opt/homebrew/bin",
+  ];
   for (const folder of folders) {
     const path = join(folder, "nats-server");
     try {
@@ -158,7 +164,10 @@ function isAlive(pid: number): boolean {
 function isOurServer(pid: number, folder: string): boolean {
   if (!isAlive(pid)) return false;
   const file = `/proc/${pid}/cmdline`;
-  return !existsSync("/proc/self/cmdline") || (existsSync(file) && readFileSync(file, "utf8").includes(join(folder, "jetstream")));
+  return (
+    !existsSync("/proc/self/cmdline") ||
+    (existsSync(file) && readFileSync(file, "utf8").includes(join(folder, "jetstream")))
+  );
 }
 
 /** Waits for the line that says the server is ready; returns the port it listens on. */
@@ -167,12 +176,21 @@ function untilReady(child: ChildProcess, binary: string, folder: string, wanted:
     let log = "";
     let port = wanted ?? 0;
     const timer = setTimeout(() => {
-      failed(new FatalError("BROKER_UNSUITABLE", `${binary} was not ready within ${READY_MS_MAX / 1000} s: ${lastLine(log)}`));
+      failed(
+        new FatalError(
+          "BROKER_UNSUITABLE",
+          `${binary} was not ready within ${READY_MS_MAX / 1000} s: ${lastLine(log)}`,
+        ),
+      );
     }, READY_MS_MAX);
     child.once("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       const missing = error.code === "ENOENT";
-      failed(new FatalError(missing ? "BROKER_MISSING" : "BROKER_UNSUITABLE", `${binary}: ${reasonOf(error)}`, { cause: error }));
+      failed(
+        new FatalError(missing ? "BROKER_MISSING" : "BROKER_UNSUITABLE", `${binary}: ${reasonOf(error)}`, {
+          cause: error,
+        }),
+      );
     });
     child.once("exit", (code, signal) => {
       clearTimeout(timer);
@@ -191,8 +209,10 @@ function untilReady(child: ChildProcess, binary: string, folder: string, wanted:
 }
 
 function endedEarly(log: string, binary: string, folder: string, port: number | undefined, end: string): FatalError {
-  if (/address already in use/i.test(log)) return new FatalError("PORT_IN_USE", `port ${port} is taken, nats-server can't listen there`);
-  if (/no space left/i.test(log)) return new FatalError("DISK_FULL", `nats-server can't write to ${folder}: no space left`);
+  if (/address already in use/i.test(log))
+    return new FatalError("PORT_IN_USE", `port ${port} is taken, nats-server can't listen there`);
+  if (/no space left/i.test(log))
+    return new FatalError("DISK_FULL", `nats-server can't write to ${folder}: no space left`);
   if (/permission denied/i.test(log)) {
     return new FatalError("DISK_FULL", `nats-server can't write to ${folder}: permission denied`, {
       remedy: "Make the folder writable, or name another one with --data.",

@@ -75,7 +75,10 @@ const SOURCES_VERSION_MIN = [2, 10, 14];
 export function partitionStreams(settings: Settings): PartitionStreams[] {
   const { name } = settings;
   const adopt = settings.sources[0]?.adopt;
-  if (adopt) return [{ partition: 0, input: adopt.stream, control: adopt.control, ledger: ledgerStream(name, 0), adopted: true }];
+  if (adopt)
+    return [
+      { partition: 0, input: adopt.stream, control: adopt.control, ledger: ledgerStream(name, 0), adopted: true },
+    ];
   return Array.from({ length: settings.partitions }, (_, partition) => ({
     partition,
     input: ordersStream(name, partition),
@@ -112,12 +115,19 @@ export async function gathersItself(broker: Broker, settings: Settings): Promise
 export async function ensureOrdersStreams(broker: Broker, settings: Settings): Promise<PartitionStreams[]> {
   const partitions = partitionStreams(settings);
   const ledgers = new Set(partitions.map(({ ledger }) => ledger));
-  await ensureAll(broker, wantedStreams(settings, partitions).filter(({ name }) => !ledgers.has(name)));
+  await ensureAll(
+    broker,
+    wantedStreams(settings, partitions).filter(({ name }) => !ledgers.has(name)),
+  );
   return partitions;
 }
 
 /** State of a stream, or undefined where there is none. */
-export async function streamState(broker: Broker, stream: string, msMax?: number): Promise<StreamState & { created: string }> {
+export async function streamState(
+  broker: Broker,
+  stream: string,
+  msMax?: number,
+): Promise<StreamState & { created: string }> {
   const { state, created } = await broker.api<StreamInfo>(`STREAM.INFO.${stream}`, {}, msMax);
   return { ...state, created };
 }
@@ -125,7 +135,12 @@ export async function streamState(broker: Broker, stream: string, msMax?: number
 function wantedStreams(settings: Settings, partitions: readonly PartitionStreams[]): StreamConfig[] {
   const { name } = settings;
   const count = partitions.length;
-  const common = { retention: "limits", storage: "file", num_replicas: settings.replicas, max_msgs_per_subject: -1 } as const;
+  const common = {
+    retention: "limits",
+    storage: "file",
+    num_replicas: settings.replicas,
+    max_msgs_per_subject: -1,
+  } as const;
   return partitions.flatMap(({ partition, input, ledger, adopted }) => {
     const layout = `partition ${partition} of ${count}`;
     const orders: StreamConfig = {
@@ -148,7 +163,11 @@ function wantedStreams(settings: Settings, partitions: readonly PartitionStreams
   });
 }
 
-function gatheringStreams(settings: Settings, partitions: readonly PartitionStreams[], bySources: boolean): StreamConfig[] {
+function gatheringStreams(
+  settings: Settings,
+  partitions: readonly PartitionStreams[],
+  bySources: boolean,
+): StreamConfig[] {
   const common = { retention: "limits", storage: "file", num_replicas: settings.replicas, discard: "old" } as const;
   const gather = (name: string, what: string, filter: string, days: number): StreamConfig => ({
     ...common,
@@ -170,7 +189,8 @@ async function ensureAll(broker: Broker, wanted: readonly StreamConfig[]): Promi
   const found = await inParts(wanted, (config) => findConfig(broker, config.name));
   for (const [i, config] of wanted.entries()) if (found[i]) checkOwn(found[i], config);
   const [gathering, plain] = [wanted.filter(({ sources }) => sources), wanted.filter(({ sources }) => !sources)];
-  for (const part of [plain, gathering]) await inParts(part, (config) => ensureOne(broker, config, found[wanted.indexOf(config)]));
+  for (const part of [plain, gathering])
+    await inParts(part, (config) => ensureOne(broker, config, found[wanted.indexOf(config)]));
 }
 
 async function ensureOne(broker: Broker, wanted: StreamConfig, found: StreamConfig | undefined): Promise<void> {
@@ -198,7 +218,10 @@ async function change(broker: Broker, verb: "CREATE" | "UPDATE", config: StreamC
       : /replicas/i.test(error.description)
         ? "Set replicas to at most the number of servers in the cluster."
         : "Change the stream or subject that stands in the way, or choose another name in the configuration.";
-    throw new FatalError("STREAM_UNSUITABLE", `can't ${verb.toLowerCase()} stream ${config.name}: ${reasonOf(error)}`, { cause: error, remedy });
+    throw new FatalError("STREAM_UNSUITABLE", `can't ${verb.toLowerCase()} stream ${config.name}: ${reasonOf(error)}`, {
+      cause: error,
+      remedy,
+    });
   }
 }
 
@@ -215,41 +238,71 @@ function checkOwn(found: StreamConfig, wanted: StreamConfig): void {
   const layout = /\d+( partitions)?$/;
   const [foundLayout, wantedLayout] = [found, wanted].map(({ description = "" }) => layout.exec(description)?.[0]);
   if (/^Tidemark: /.test(found.description ?? "") && foundLayout !== wantedLayout) {
-    unsuitable(wanted.name, `was made for ${foundLayout} partitions, the configuration has ${wantedLayout}`, "Set partitions back, or choose another name: another count is another layout.");
+    unsuitable(
+      wanted.name,
+      `was made for ${foundLayout} partitions, the configuration has ${wantedLayout}`,
+      "Set partitions back, or choose another name: another count is another layout.",
+    );
   }
   const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
   if (found.retention !== wanted.retention) unsuitable(wanted.name, `has ${found.retention} retention, not limits`);
   if (!same([...(found.subjects ?? [])].sort(), [...(wanted.subjects ?? [])].sort())) {
-    unsuitable(wanted.name, `takes ${found.subjects?.join(", ") || "nothing"}, expected ${wanted.subjects?.join(", ") || "nothing"}`);
+    unsuitable(
+      wanted.name,
+      `takes ${found.subjects?.join(", ") || "nothing"}, expected ${wanted.subjects?.join(", ") || "nothing"}`,
+    );
   }
   const names = (config: StreamConfig) => (config.sources ?? []).map((source) => source.name).sort();
-  if (!same(names(found), names(wanted))) unsuitable(wanted.name, `gathers other streams than ${names(wanted).join(", ")}`);
+  if (!same(names(found), names(wanted)))
+    unsuitable(wanted.name, `gathers other streams than ${names(wanted).join(", ")}`);
   checkHistory(found);
 }
 
 /** What an input or ledger must never do: lose a message because another one came. */
 function checkHistory(found: StreamConfig): void {
   if ((found.max_msgs_per_subject ?? -1) > 0) {
-    unsuitable(found.name, `keeps only ${found.max_msgs_per_subject} messages a subject`, `Run: nats stream edit ${found.name} --max-msgs-per-subject=-1`);
+    unsuitable(
+      found.name,
+      `keeps only ${found.max_msgs_per_subject} messages a subject`,
+      `Run: nats stream edit ${found.name} --max-msgs-per-subject=-1`,
+    );
   }
 }
 
 /** Throws FatalError (STREAM_UNSUITABLE) where someone else's stream can't be read as one partition. */
 async function checkAdopted(broker: Broker, stream: string, control: string): Promise<void> {
   const found = await findConfig(broker, stream);
-  if (found === undefined) unsuitable(stream, "does not exist", "Make the stream, or leave `stream` out of the source: Tidemark then makes its own.");
+  if (found === undefined)
+    unsuitable(
+      stream,
+      "does not exist",
+      "Make the stream, or leave `stream` out of the source: Tidemark then makes its own.",
+    );
   if (found.retention !== "limits") {
-    unsuitable(stream, `has ${found.retention} retention: what others read would go before we have read it`, `Make it anew with limits retention (it can't be changed), or read it through a stream that sources it: nats stream add ${stream}_TIDEMARK --source ${stream} --retention limits`);
+    unsuitable(
+      stream,
+      `has ${found.retention} retention: what others read would go before we have read it`,
+      `Make it anew with limits retention (it can't be changed), or read it through a stream that sources it: nats stream add ${stream}_TIDEMARK --source ${stream} --retention limits`,
+    );
   }
   checkHistory(found);
-  if (found.sealed) unsuitable(stream, "is sealed: no control message can be stored", "Adopt a copy of it, made by --source.");
+  if (found.sealed)
+    unsuitable(stream, "is sealed: no control message can be stored", "Adopt a copy of it, made by --source.");
   if (found.no_ack) unsuitable(stream, "acknowledges nothing (no_ack)", `Run: nats stream edit ${stream} --ack`);
   if (!found.subjects?.some((pattern) => subjectMatches(pattern, control))) {
     const subjects = [...(found.subjects ?? []), control].join(",");
-    unsuitable(stream, `does not take the control subject ${control}`, `Run: nats stream edit ${stream} --subjects "${subjects}", or set the source's \`control\` to a subject it takes.`);
+    unsuitable(
+      stream,
+      `does not take the control subject ${control}`,
+      `Run: nats stream edit ${stream} --subjects "${subjects}", or set the source's \`control\` to a subject it takes.`,
+    );
   }
 }
 
 function unsuitable(stream: string, detail: string, remedy?: string): never {
-  throw new FatalError("STREAM_UNSUITABLE", `stream ${stream} ${detail}`, remedy === undefined ? undefined : { remedy });
+  throw new FatalError(
+    "STREAM_UNSUITABLE",
+    `stream ${stream} ${detail}`,
+    remedy === undefined ? undefined : { remedy },
+  );
 }

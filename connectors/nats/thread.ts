@@ -40,7 +40,9 @@ export interface Questions {
   readonly stop: { ask: object; answer: null };
 }
 
-export type Question = { [K in keyof Questions]: { readonly id: number; readonly kind: K } & Questions[K]["ask"] }[keyof Questions];
+export type Question = {
+  [K in keyof Questions]: { readonly id: number; readonly kind: K } & Questions[K]["ask"];
+}[keyof Questions];
 
 export interface PlainError {
   readonly name: string;
@@ -53,6 +55,10 @@ export type FromWorker =
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   | { readonly kind: "refusal"; readonly id: number; readonly error: PlainError }
   | { readonly kind: "started" }
-  | { readonly kind: "progress"; readonly states: readonly { partition: number; state: OwnerStatus["state"]; pending: number }[]; readonly connected: boolean }
+  | {
+      readonly kind: "progress";
+      readonly states: readonly { partition: number; state: OwnerStatus["state"]; pending: number }[];
+      readonly connected: boolean;
+    }
   | { readonly kind: "note"; readonly text: string }
   | { readonly kind: "failed"; readonly partition: number | undefined; readonly error: PlainError };

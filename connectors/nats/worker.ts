@@ -29,7 +29,10 @@ let running: Promise<unknown> = Promise.resolve();
 
 async function main(): Promise<void> {
   delay.enable();
-  const broker = await connectBroker({ ...start.broker, name: `tidemark-${start.settings.name}-worker-${start.worker}` });
+  const broker = await connectBroker({
+    ...start.broker,
+    name: `tidemark-${start.settings.name}-worker-${start.worker}`,
+  });
   running = Promise.all(start.streams.map((streams) => own(broker, streams.partition)));
   tell({ kind: "started" });
   const timer = setInterval(() => {
@@ -54,10 +57,15 @@ async function own(broker: Broker, partition: number): Promise<void> {
     } catch (error) {
       const trapped = error instanceof WebAssembly.RuntimeError;
       if (trapped && faults < FAULTS_MAX) {
-        tell({ kind: "note", text: `partition ${partition}: the kernel trapped (${error.message}); replaying it from its input` });
+        tell({
+          kind: "note",
+          text: `partition ${partition}: the kernel trapped (${error.message}); replaying it from its input`,
+        });
         continue;
       }
-      const told = trapped ? new FatalError("KERNEL_FAULT", `partition ${partition}: ${error.message}`, { cause: error }) : error;
+      const told = trapped
+        ? new FatalError("KERNEL_FAULT", `partition ${partition}: ${error.message}`, { cause: error })
+        : error;
       tell({ kind: "failed", partition, error: plain(told) });
       return;
     }
@@ -68,7 +76,12 @@ async function answer(question: Question): Promise<unknown> {
   switch (question.kind) {
     case "status": {
       const seconds = (nanos: number) => (Number.isFinite(nanos) ? nanos / 1e9 : 0);
-      const loop = { mean: seconds(delay.mean), p50: seconds(delay.percentile(50)), p99: seconds(delay.percentile(99)), max: seconds(delay.max) };
+      const loop = {
+        mean: seconds(delay.mean),
+        p50: seconds(delay.percentile(50)),
+        p99: seconds(delay.percentile(99)),
+        max: seconds(delay.max),
+      };
       return Promise.all([...owners.values()].map((owner) => owner.status(start.worker, loop)));
     }
     case "counts":
@@ -76,7 +89,12 @@ async function answer(question: Question): Promise<unknown> {
     case "stateOpen":
       return openState(question.partition, question.token, question.tick);
     case "stateRows":
-      return states.get(question.token)?.rows.get(question.partition)?.slice(question.from, question.from + question.count) ?? [];
+      return (
+        states
+          .get(question.token)
+          ?.rows.get(question.partition)
+          ?.slice(question.from, question.from + question.count) ?? []
+      );
     case "stateClose":
       closeState(question.token);
       return null;
@@ -99,14 +117,26 @@ async function openState(number: number, token: number, tick: boolean): Promise<
   if (tick) await owner?.tick(DRAIN_MS_MAX);
   const drained = await owner?.drained(DRAIN_MS_MAX);
   const partition = owner?.partition;
-  if (!drained || partition === undefined) throw new Error(`partition ${number} has not caught up (${owner?.error ?? owner?.state ?? "not here"})`);
-  if (!states.has(token) && states.size >= STATES_MAX) throw new Error("too many answers about the state are under way");
-  const held = states.get(token) ?? { rows: new Map<number, StateRow[]>(), timer: setTimeout(() => closeState(token), STATE_MS_MAX) };
+  if (!drained || partition === undefined)
+    throw new Error(`partition ${number} has not caught up (${owner?.error ?? owner?.state ?? "not here"})`);
+  if (!states.has(token) && states.size >= STATES_MAX)
+    throw new Error("too many answers about the state are under way");
+  const held = states.get(token) ?? {
+    rows: new Map<number, StateRow[]>(),
+    timer: setTimeout(() => closeState(token), STATE_MS_MAX),
+  };
   states.set(token, held);
   const rows = partition.state();
   held.rows.set(number, rows);
   const { clock, nextDue, position, settings } = partition;
-  return { partition: number, clock, nextDue, sequence: position.sequence, rows: rows.length, models: settings.models.map(({ name }) => name) };
+  return {
+    partition: number,
+    clock,
+    nextDue,
+    sequence: position.sequence,
+    rows: rows.length,
+    models: settings.models.map(({ name }) => name),
+  };
 }
 
 function closeState(token: number): void {
@@ -117,7 +147,12 @@ function closeState(token: number): void {
 function plain(error: unknown): PlainError {
   const told = error instanceof Error ? error : new Error(String(error));
   const known = told instanceof TidemarkError ? told : undefined;
-  return { name: told.name, code: known?.code, message: known ? told.message : (told.stack ?? told.message), remedy: known?.remedy };
+  return {
+    name: told.name,
+    code: known?.code,
+    message: known ? told.message : (told.stack ?? told.message),
+    remedy: known?.remedy,
+  };
 }
 
 port.on("message", (question: Question) => {

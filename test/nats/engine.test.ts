@@ -33,7 +33,15 @@ function shop(count: number, from: number, step: number): Order[] {
   return Array.from({ length: count }, (_, i) => {
     const customer = `c${(i * 7_919) % 311}`;
     const time = from + i * step;
-    if (i % 17 === 16) return { id: `r${i}`, customer: `c${((i - 3) * 7_919) % 311}`, time, amount: 500, kind: "refund", order: `o${i - 3}` };
+    if (i % 17 === 16)
+      return {
+        id: `r${i}`,
+        customer: `c${((i - 3) * 7_919) % 311}`,
+        time,
+        amount: 500,
+        kind: "refund",
+        order: `o${i - 3}`,
+      };
     return { id: `o${i}`, customer, time, amount: 1_000 + ((i * 104_729) % 60_000) };
   });
 }
@@ -42,7 +50,12 @@ async function publish(broker: Broker, settings: Settings, orders: readonly Orde
   const publisher = new OrdersPublisher(broker, settings);
   for (const order of orders) {
     const id = `web/${order.kind ?? "order"}/${order.customer}/${order.id}/0`;
-    await publisher.publish(partitionOf(order.customer, settings.partitions), "web", text.encode(JSON.stringify(order)), { id, silent });
+    await publisher.publish(
+      partitionOf(order.customer, settings.partitions),
+      "web",
+      text.encode(JSON.stringify(order)),
+      { id, silent },
+    );
   }
   await publisher.flush();
   publisher.close();
@@ -61,8 +74,12 @@ async function dump(broker: Broker, stream: string): Promise<string[]> {
   while (lines.length < state.messages) {
     const { messages } = await reader.next(never, 10_000);
     for (const message of messages) {
-      const headers = message.headerNames.filter((name) => !name.startsWith("Nats-")).map((name) => `${name}=${message.header(name)}`);
-      lines.push(`${message.sequence} ${message.subject} ${headers.join(" ")} ${new TextDecoder().decode(message.body)}`);
+      const headers = message.headerNames
+        .filter((name) => !name.startsWith("Nats-"))
+        .map((name) => `${name}=${message.header(name)}`);
+      lines.push(
+        `${message.sequence} ${message.subject} ${headers.join(" ")} ${new TextDecoder().decode(message.body)}`,
+      );
     }
   }
   reader.close();
@@ -76,7 +93,14 @@ async function settled(engine: Engine): Promise<OwnerStatus[]> {
     .poll(
       async () => {
         found = (await engine.status()) as OwnerStatus[];
-        return found.filter((p) => p.state === "running" && p.live && p.position >= p.streamLast && p.overdue === null && p.ledgerInFlight === 0).length;
+        return found.filter(
+          (p) =>
+            p.state === "running" &&
+            p.live &&
+            p.position >= p.streamLast &&
+            p.overdue === null &&
+            p.ledgerInFlight === 0,
+        ).length;
       },
       { timeout: 45_000, interval: 50 },
     )
@@ -122,7 +146,15 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
     expect(silent).toBeLessThan(lines.length);
     await expect.poll(async () => (await dump(broker, "t_migrations")).length, { timeout: 20_000 }).toBe(lines.length);
     // Copies made by the engine carry their ledger number, and another subject.
-    const bodies = (all: string[]) => all.map((line) => line.replace(/^\d+ /, "").replace("t.gathered.", "t.").replace(/ Tidemark-Record=\d+/, "")).sort();
+    const bodies = (all: string[]) =>
+      all
+        .map((line) =>
+          line
+            .replace(/^\d+ /, "")
+            .replace("t.gathered.", "t.")
+            .replace(/ Tidemark-Record=\d+/, ""),
+        )
+        .sort();
     expect(bodies(await dump(broker, "t_migrations"))).toEqual(bodies(lines));
 
     const counts = await engine.counts();
@@ -180,7 +212,9 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
     }
     await publishing;
     const status = await settled(engine);
-    expect(status.reduce((sum, { stats }) => sum + stats.events.flat().reduce((a, b) => a + b, 0), 0)).toBeGreaterThanOrEqual(3_000);
+    expect(
+      status.reduce((sum, { stats }) => sum + stats.events.flat().reduce((a, b) => a + b, 0), 0),
+    ).toBeGreaterThanOrEqual(3_000);
     const lines = await ledgers(broker, settings);
     await engine.stop();
     for (const { ledger } of partitionStreams(settings)) await broker.api(`STREAM.DELETE.${ledger}`);
@@ -213,13 +247,22 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
     const publisher = new OrdersPublisher(broker, settings);
     await publisher.publish(0, "web", text.encode("not json"));
     await publisher.publish(0, "web", text.encode('{"id":"1","customer":"c","amount":5}'));
-    await publisher.publish(0, "web", text.encode(JSON.stringify({ id: "2", customer: "c", time: Date.now(), amount: 700 })));
+    await publisher.publish(
+      0,
+      "web",
+      text.encode(JSON.stringify({ id: "2", customer: "c", time: Date.now(), amount: 700 })),
+    );
     await publisher.publishTo("t.orders.0._control", text.encode('{"type":"merge"}'));
     await publisher.flush();
     publisher.close();
     await settled(engine);
     const lines = await ledgers(broker, settings);
-    expect(lines.map((line) => line.split(" ")[1])).toEqual(["t.dead.0.undecodable", "t.dead.0.missingField", expect.stringMatching(/^t\.migrations\.0\./), "t.dead.0.unsupported"]);
+    expect(lines.map((line) => line.split(" ")[1])).toEqual([
+      "t.dead.0.undecodable",
+      "t.dead.0.missingField",
+      expect.stringMatching(/^t\.migrations\.0\./),
+      "t.dead.0.unsupported",
+    ]);
     await expect.poll(async () => (await dump(broker, "t_dead")).length, { timeout: 20_000 }).toBe(3);
   });
 
@@ -227,9 +270,25 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
     await broker.api("STREAM.CREATE.SHOP", { name: "SHOP", subjects: ["shop.orders.>"], storage: "file" });
     const settings = settingsWith({
       partitions: 1,
-      sources: [{ name: "shop", stream: "SHOP", subjects: ["shop.orders.>"], channel: "web", control: "shop.orders._control", fields: { id: "id", customer: "customer.id", time: "processed_at", amount: "total", currency: "currency" }, amounts: "decimal" }],
+      sources: [
+        {
+          name: "shop",
+          stream: "SHOP",
+          subjects: ["shop.orders.>"],
+          channel: "web",
+          control: "shop.orders._control",
+          fields: { id: "id", customer: "customer.id", time: "processed_at", amount: "total", currency: "currency" },
+          amounts: "decimal",
+        },
+      ],
     });
-    const orders = Array.from({ length: 50 }, (_, i) => ({ id: i, customer: { id: `c${i % 9}` }, processed_at: new Date(Date.now() - i * DAY).toISOString(), total: "59.99", currency: "EUR" }));
+    const orders = Array.from({ length: 50 }, (_, i) => ({
+      id: i,
+      customer: { id: `c${i % 9}` },
+      processed_at: new Date(Date.now() - i * DAY).toISOString(),
+      total: "59.99",
+      currency: "EUR",
+    }));
     for (const order of orders) await broker.publishStored("shop.orders.new", text.encode(JSON.stringify(order)));
     const engine = await startEngine(settings);
     await settled(engine);
@@ -249,7 +308,10 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
     const after = settingsWith({ partitions: 1, parkFor: "10d" });
     const refused = createEngine({ settings: after, broker: { servers: server.url } });
     await refused.start();
-    await expect(refused.failed).rejects.toMatchObject({ code: "MODEL_CHANGED", message: expect.stringContaining("parkForMs: 2592000000 → 864000000") });
+    await expect(refused.failed).rejects.toMatchObject({
+      code: "MODEL_CHANGED",
+      message: expect.stringContaining("parkForMs: 2592000000 → 864000000"),
+    });
     await refused.stop();
     await settled(await startEngine(after, { applyModel: "silent" }));
     await engines.at(-1)?.stop();
@@ -261,7 +323,18 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
     await ensureOrdersStreams(broker, settings);
     const publisher = new OrdersPublisher(broker, settings);
     for (let part = 0; part < 12_000; part++) {
-      await publisher.publish(0, "web", text.encode(JSON.stringify({ id: `o${part}`, customer: `c${part % 50}`, time: Date.now() - (part % 90) * DAY, amount: 100 })));
+      await publisher.publish(
+        0,
+        "web",
+        text.encode(
+          JSON.stringify({
+            id: `o${part}`,
+            customer: `c${part % 50}`,
+            time: Date.now() - (part % 90) * DAY,
+            amount: 100,
+          }),
+        ),
+      );
     }
     await publisher.flush();
     publisher.close();

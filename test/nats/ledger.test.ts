@@ -22,7 +22,12 @@ function records(from: number, to: number): LedgerRecord[] {
 
 async function makeStream(broker: Broker): Promise<string> {
   const name = `t_ledger_${Math.random().toString(36).slice(2)}`;
-  await broker.api(`STREAM.CREATE.${name}`, { name, subjects: ["t.migrations.0.>"], storage: "file", retention: "limits" });
+  await broker.api(`STREAM.CREATE.${name}`, {
+    name,
+    subjects: ["t.migrations.0.>"],
+    storage: "file",
+    retention: "limits",
+  });
   return name;
 }
 
@@ -37,7 +42,11 @@ async function expectWhole(broker: Broker, stream: string, last: number): Promis
     for (const message of messages) {
       number++;
       const wanted = record(number);
-      if (message.sequence !== number || Buffer.compare(message.body, wanted.body) !== 0 || message.subject !== wanted.subject) {
+      if (
+        message.sequence !== number ||
+        Buffer.compare(message.body, wanted.body) !== 0 ||
+        message.subject !== wanted.subject
+      ) {
         expect.fail(`record ${number} is ${message.sequence}: ${new TextDecoder().decode(message.body)}`);
       }
     }
@@ -62,7 +71,11 @@ describe.each(serverVersions)("the ledger's writer on nats-server $version", ({ 
   test("writes records in order, and never more than the window is in flight", async () => {
     const stream = await makeStream(broker);
     let inFlightMax = 0;
-    const writer = await LedgerWriter.open(broker, { stream, inFlightMax: 100, onStored: () => (inFlightMax = Math.max(inFlightMax, writer.inFlight)) });
+    const writer = await LedgerWriter.open(broker, {
+      stream,
+      inFlightMax: 100,
+      onStored: () => (inFlightMax = Math.max(inFlightMax, writer.inFlight)),
+    });
     await writer.append(records(1, 5_000), never);
     await writer.flush(never);
     expect(writer.stored).toBe(5_000);
@@ -95,7 +108,9 @@ describe.each(serverVersions)("the ledger's writer on nats-server $version", ({ 
     first.close();
     const second = await LedgerWriter.open(broker, { stream, inFlightMax: 50 });
     await second.append(records(1, 9), never);
-    await expect(second.append([record(10, "something else")], never)).rejects.toThrow(/LEDGER_DIVERGED.*record 10.*instead of something else/);
+    await expect(second.append([record(10, "something else")], never)).rejects.toThrow(
+      /LEDGER_DIVERGED.*record 10.*instead of something else/,
+    );
     second.close();
     const third = await LedgerWriter.open(broker, { stream, inFlightMax: 50 });
     const other = { ...record(10), headers: { ...record(10).headers, "Tidemark-Position": "7" } };

@@ -14,7 +14,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function connectionOf(file: string, options: (url: string) => Parameters<typeof connectBroker>[0], binary: string): Promise<string> {
+async function connectionOf(
+  file: string,
+  options: (url: string) => Parameters<typeof connectBroker>[0],
+  binary: string,
+): Promise<string> {
   const server = await EmbeddedServer.start({ folder, binary, configFile: file });
   try {
     const broker = await connectBroker(options(server.url));
@@ -43,7 +47,10 @@ describe.each(serverVersions)("an embedded nats-server $version", ({ binary, ver
     const taken = net.createServer();
     await new Promise<void>((done) => taken.listen(0, "127.0.0.1", done));
     const { port } = taken.address() as net.AddressInfo;
-    await expect(EmbeddedServer.start({ folder, binary, port })).rejects.toMatchObject({ code: "PORT_IN_USE", message: expect.stringContaining(String(port)) });
+    await expect(EmbeddedServer.start({ folder, binary, port })).rejects.toMatchObject({
+      code: "PORT_IN_USE",
+      message: expect.stringContaining(String(port)),
+    });
     taken.close();
   });
 
@@ -72,8 +79,12 @@ describe.each(serverVersions)("an embedded nats-server $version", ({ binary, ver
     const secret = join(folder, "secret");
     writeFileSync(secret, "s3cret\n");
     writeFileSync(config, 'authorization { user: shop, password: "s3cret" }');
-    expect(await connectionOf(config, (servers) => ({ servers, user: "shop", passwordFile: secret }), binary)).toBe(version);
-    expect(await connectionOf(config, (url) => ({ servers: url.replace("//", "//shop:s3cret@") }), binary)).toBe(version);
+    expect(await connectionOf(config, (servers) => ({ servers, user: "shop", passwordFile: secret }), binary)).toBe(
+      version,
+    );
+    expect(await connectionOf(config, (url) => ({ servers: url.replace("//", "//shop:s3cret@") }), binary)).toBe(
+      version,
+    );
     const refused = connectionOf(config, (url) => ({ servers: url.replace("//", "//shop:wrong@") }), binary);
     await expect(refused).rejects.toThrow(/BROKER_UNREACHABLE.*\/\/…@127.*refused the credentials/);
     writeFileSync(config, 'authorization { token: "s3cret" }');
@@ -89,17 +100,67 @@ describe.each(serverVersions)("an embedded nats-server $version", ({ binary, ver
   test("TLS with the authority from a file, and a client's certificate", async () => {
     const path = (name: string) => join(folder, name);
     const openssl = (...args: string[]) => execFileSync("openssl", args, { stdio: "ignore" });
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout", path("ca.key"), "-out", path("ca.pem"));
+    openssl(
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-days",
+      "2",
+      "-subj",
+      "/CN=authority",
+      "-keyout",
+      path("ca.key"),
+      "-out",
+      path("ca.pem"),
+    );
     for (const who of ["server", "client"]) {
-      openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", `/CN=${who}`, "-keyout", path(`${who}.key`), "-out", path(`${who}.csr`));
+      openssl(
+        "req",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        `/CN=${who}`,
+        "-keyout",
+        path(`${who}.key`),
+        "-out",
+        path(`${who}.csr`),
+      );
       writeFileSync(path(`${who}.ext`), "subjectAltName=IP:127.0.0.1,DNS:localhost");
-      openssl("x509", "-req", "-in", path(`${who}.csr`), "-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-CAcreateserial", "-days", "2", "-extfile", path(`${who}.ext`), "-out", path(`${who}.pem`));
+      openssl(
+        "x509",
+        "-req",
+        "-in",
+        path(`${who}.csr`),
+        "-CA",
+        path("ca.pem"),
+        "-CAkey",
+        path("ca.key"),
+        "-CAcreateserial",
+        "-days",
+        "2",
+        "-extfile",
+        path(`${who}.ext`),
+        "-out",
+        path(`${who}.pem`),
+      );
     }
     const config = path("server.conf");
-    writeFileSync(config, `tls { cert_file: "${path("server.pem")}", key_file: "${path("server.key")}", ca_file: "${path("ca.pem")}", verify: true }`);
+    writeFileSync(
+      config,
+      `tls { cert_file: "${path("server.pem")}", key_file: "${path("server.key")}", ca_file: "${path("ca.pem")}", verify: true }`,
+    );
     const tls = { caFile: path("ca.pem"), certFile: path("client.pem"), keyFile: path("client.key") };
     expect(await connectionOf(config, (url) => ({ servers: url.replace("nats:", "tls:"), tls }), binary)).toBe(version);
-    await expect(connectionOf(config, (servers) => ({ servers, tls: {} }), binary)).rejects.toThrow(/BROKER_UNREACHABLE/);
+    await expect(connectionOf(config, (servers) => ({ servers, tls: {} }), binary)).rejects.toThrow(
+      /BROKER_UNREACHABLE/,
+    );
   });
 });
 
@@ -109,7 +170,9 @@ test("a missing broker, one without JetStream and a bad address are one clear li
     message: "BROKER_UNREACHABLE: no connection to nats://127.0.0.1:1: connection refused",
   });
   await expect(connectBroker({ servers: "http://x" })).rejects.toMatchObject({ code: "USAGE" });
-  await expect(connectBroker({ servers: "127.0.0.1", credentialsFile: "/nowhere" })).rejects.toMatchObject({ code: "FILE_UNREADABLE" });
+  await expect(connectBroker({ servers: "127.0.0.1", credentialsFile: "/nowhere" })).rejects.toMatchObject({
+    code: "FILE_UNREADABLE",
+  });
   const { binary } = serverVersions[0] as (typeof serverVersions)[number];
   const plain = spawn(binary, ["-p", "-1", "-a", "127.0.0.1"], { stdio: ["ignore", "ignore", "pipe"] });
   const port = await new Promise<string>((resolve) => {
@@ -120,12 +183,16 @@ test("a missing broker, one without JetStream and a bad address are one clear li
       if (found?.[1]) resolve(found[1]);
     });
   });
-  await expect(connectBroker({ servers: `nats://127.0.0.1:${port}` })).rejects.toMatchObject({ code: "BROKER_UNSUITABLE" });
+  await expect(connectBroker({ servers: `nats://127.0.0.1:${port}` })).rejects.toMatchObject({
+    code: "BROKER_UNSUITABLE",
+  });
   plain.kill();
 });
 
 test("a missing binary and a folder that can't be written are one clear line", async () => {
-  await expect(EmbeddedServer.start({ folder, binary: join(folder, "nats-server") })).rejects.toMatchObject({ code: "BROKER_MISSING" });
+  await expect(EmbeddedServer.start({ folder, binary: join(folder, "nats-server") })).rejects.toMatchObject({
+    code: "BROKER_MISSING",
+  });
   const file = join(folder, "file");
   writeFileSync(file, "");
   chmodSync(file, 0o444);

@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Broker } from "../../connectors/nats/broker.js";
 import { Gatherer } from "../../connectors/nats/gatherer.js";
 import { LedgerWriter } from "../../connectors/nats/ledger.js";
+import { NatsLedgerReader } from "../../connectors/nats/ledgerreader.js";
 import { OrdersPublisher } from "../../connectors/nats/publisher.js";
 import { StreamReader } from "../../connectors/nats/reader.js";
-import { NatsLedgerReader } from "../../connectors/nats/ledgerreader.js";
 import { ensureStreams, gathersItself, type StreamConfig } from "../../connectors/nats/streams.js";
 import { compileSettings, defaultConfig } from "../../runtime/config/index.js";
 import type { LedgerRecord } from "../../runtime/record.js";
@@ -19,7 +19,11 @@ function settingsWith(change: object = {}): Settings {
 }
 
 function adopting(more: object = {}): Settings {
-  return settingsWith({ sources: [{ name: "shop", stream: "SHOP", subjects: ["shop.orders.>"], channel: "web" }], partitions: 1, ...more });
+  return settingsWith({
+    sources: [{ name: "shop", stream: "SHOP", subjects: ["shop.orders.>"], channel: "web" }],
+    partitions: 1,
+    ...more,
+  });
 }
 
 async function configOf(broker: Broker, stream: string): Promise<StreamConfig> {
@@ -54,8 +58,18 @@ describe.each(serverVersions)("streams on nats-server $version", ({ binary }) =>
   test("a layout's streams are made once and found again", async () => {
     await ensureStreams(broker, settingsWith());
     const day = 86_400e9;
-    expect(await configOf(broker, "t_orders_1")).toMatchObject({ subjects: ["t.orders.1.>"], retention: "limits", storage: "file", discard: "new", max_age: 430 * day });
-    expect(await configOf(broker, "t_ledger_0")).toMatchObject({ subjects: ["t.migrations.0.>", "t.dead.0.>"], discard: "old", max_age: 90 * day });
+    expect(await configOf(broker, "t_orders_1")).toMatchObject({
+      subjects: ["t.orders.1.>"],
+      retention: "limits",
+      storage: "file",
+      discard: "new",
+      max_age: 430 * day,
+    });
+    expect(await configOf(broker, "t_ledger_0")).toMatchObject({
+      subjects: ["t.migrations.0.>", "t.dead.0.>"],
+      discard: "old",
+      max_age: 90 * day,
+    });
     expect(await configOf(broker, "t_dead")).toMatchObject({ max_age: 30 * day });
     await ensureStreams(broker, settingsWith());
     await ensureStreams(broker, settingsWith({ horizon: "500d" }));
@@ -64,12 +78,17 @@ describe.each(serverVersions)("streams on nats-server $version", ({ binary }) =>
 
   test("another partition count is another layout", async () => {
     await ensureStreams(broker, settingsWith());
-    await expect(ensureStreams(broker, settingsWith({ partitions: 4 }))).rejects.toThrow(/STREAM_UNSUITABLE.*made for 2 partitions.*has 4/);
+    await expect(ensureStreams(broker, settingsWith({ partitions: 4 }))).rejects.toThrow(
+      /STREAM_UNSUITABLE.*made for 2 partitions.*has 4/,
+    );
   });
 
   test("a stream in the way is named with the remedy", async () => {
     await broker.api("STREAM.CREATE.OTHER", { name: "OTHER", subjects: ["t.orders.>"], storage: "file" });
-    await expect(ensureStreams(broker, settingsWith())).rejects.toMatchObject({ code: "STREAM_UNSUITABLE", remedy: expect.stringContaining("stands in the way") });
+    await expect(ensureStreams(broker, settingsWith())).rejects.toMatchObject({
+      code: "STREAM_UNSUITABLE",
+      remedy: expect.stringContaining("stands in the way"),
+    });
   });
 
   test("the gathering streams hold every partition's records, though they carry an expected sequence", async () => {
@@ -77,7 +96,9 @@ describe.each(serverVersions)("streams on nats-server $version", ({ binary }) =>
     const partitions = await ensureStreams(broker, settings);
     const gather = async () => {
       if (!(await gathersItself(broker, settings))) return undefined;
-      const gatherer = new Gatherer(broker, settings, new NatsLedgerReader(broker, partitions), (note) => expect.fail(note));
+      const gatherer = new Gatherer(broker, settings, new NatsLedgerReader(broker, partitions), (note) =>
+        expect.fail(note),
+      );
       gatherer.start();
       return gatherer;
     };
@@ -116,12 +137,30 @@ describe.each(serverVersions)("streams on nats-server $version", ({ binary }) =>
     ["interest retention", { retention: "interest" }, /interest retention/, "--source SHOP"],
     ["work queue", { retention: "workqueue" }, /workqueue retention/, "--source SHOP"],
     ["no acknowledgements", { no_ack: true }, /acknowledges nothing/, "--ack"],
-    ["no control subject", { subjects: ["shop.orders.*"] }, /control subject shop.tidemark/, '--subjects "shop.orders.*,shop.tidemark"'],
+    [
+      "no control subject",
+      { subjects: ["shop.orders.*"] },
+      /control subject shop.tidemark/,
+      '--subjects "shop.orders.*,shop.tidemark"',
+    ],
   ])("adopting refuses a stream with %s", async (_, config, message, remedy) => {
-    await broker.api("STREAM.CREATE.SHOP", { name: "SHOP", subjects: ["shop.orders.>", "shop.tidemark"], storage: "file", ...config });
-    const settings = adopting({ sources: [{ name: "shop", stream: "SHOP", subjects: ["shop.orders.>"], control: "shop.tidemark", channel: "web" }] });
+    await broker.api("STREAM.CREATE.SHOP", {
+      name: "SHOP",
+      subjects: ["shop.orders.>", "shop.tidemark"],
+      storage: "file",
+      ...config,
+    });
+    const settings = adopting({
+      sources: [
+        { name: "shop", stream: "SHOP", subjects: ["shop.orders.>"], control: "shop.tidemark", channel: "web" },
+      ],
+    });
     const error = await ensureStreams(broker, settings).catch((failure: unknown) => failure);
-    expect(error).toMatchObject({ code: "STREAM_UNSUITABLE", message: expect.stringMatching(message), remedy: expect.stringContaining(remedy) });
+    expect(error).toMatchObject({
+      code: "STREAM_UNSUITABLE",
+      message: expect.stringMatching(message),
+      remedy: expect.stringContaining(remedy),
+    });
   });
 
   test("adopting a missing stream says so, and a good one makes no orders stream", async () => {
@@ -139,7 +178,8 @@ describe.each(serverVersions)("streams on nats-server $version", ({ binary }) =>
     const line = await server.connect({ servers: proxy.url });
     const publisher = new OrdersPublisher(line, settings, { inFlightMax: 500 });
     proxy.cutAfter(100_000);
-    for (let n = 0; n < 4_000; n++) await publisher.publish(n % 2, "web", text.encode(`order ${n}`), { id: `web/order/${n}/0`, silent: true });
+    for (let n = 0; n < 4_000; n++)
+      await publisher.publish(n % 2, "web", text.encode(`order ${n}`), { id: `web/order/${n}/0`, silent: true });
     await publisher.flush();
     await publisher.publish(1, "web", text.encode("order 1"), { id: "web/order/1/0" });
     await publisher.tick(0, 1_700_000_000_000);

@@ -13,12 +13,12 @@ export interface ServerVersion {
 }
 
 /** The servers to test against: TIDEMARK_NATS_SERVERS (set by `npm test`), else the one of this machine. */
-export const serverVersions: readonly ServerVersion[] = (process.env["TIDEMARK_NATS_SERVERS"]?.split(delimiter) ?? [findBinary()]).map(
-  (binary) => ({
-    binary,
-    version: /v?(\d+\.\d+\.\d+)/.exec(execFileSync(binary, ["--version"], { encoding: "utf8" }))?.[1] ?? "unknown",
-  }),
-);
+export const serverVersions: readonly ServerVersion[] = (
+  process.env.TIDEMARK_NATS_SERVERS?.split(delimiter) ?? [findBinary()]
+).map((binary) => ({
+  binary,
+  version: /v?(\d+\.\d+\.\d+)/.exec(execFileSync(binary, ["--version"], { encoding: "utf8" }))?.[1] ?? "unknown",
+}));
 
 export class TestServer {
   readonly #brokers: Broker[] = [];
