@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { promisify } from "node:util";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createHttp, type Http } from "../../connectors/http/server.js";
+import { launchBrowser, type Look, visit as open } from "./chromium.js";
 import { MemorySource } from "./source.js";
 
 // Where set, every look at the page is kept there as a picture.
@@ -16,10 +17,7 @@ let port = 0;
 const pages: Page[] = [];
 
 beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  browser = await launchBrowser();
   if (shots !== undefined) await mkdir(shots, { recursive: true });
 });
 
@@ -56,20 +54,10 @@ function fill(memory: MemorySource): void {
   memory.count(0, 0, 57);
 }
 
-interface Look {
-  readonly page: Page;
-  readonly errors: string[];
-}
-
 async function visit(options: Parameters<Browser["newPage"]>[0] = {}): Promise<Look> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 860 }, locale: "en-GB", timezoneId: "UTC", ...options });
-  pages.push(page);
-  const errors: string[] = [];
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && errors.push(message.text()));
-  page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(url);
-  await page.locator('#connection[data-state="live"]').waitFor();
-  return { page, errors };
+  const look = await open(browser, url, options);
+  pages.push(look.page);
+  return look;
 }
 
 async function shoot(page: Page, name: string): Promise<void> {
