@@ -1,5 +1,6 @@
 /** One partition of the engine: messages in, records out. It knows no broker, no file and no clock but its input's. */
 import { encodeDeadLetter, encodeMigration } from "./cloudevent.js";
+import { runningUnder } from "./config/wire.js";
 import { type Control, readControl } from "./control.js";
 import { FatalError } from "./errors.js";
 import { DONE, FULL, Kernel, type KernelRow } from "./kernel.js";
@@ -165,6 +166,8 @@ export class Partition {
     const { stamp, sequence } = message;
     if (control.type === "tick") this.#kernel.beginTick(control.time ?? stamp, sequence);
     else this.#kernel.beginControl(stamp, sequence);
+    // What fell due before is history, too: it fires silently, however long ago the last order was.
+    if (control.type === "live") this.#kernel.fireAll();
     yield* this.#drain(() => this.#kernel.tick());
     if (control.type === "live") this.#kernel.goLive();
     if (control.type === "model") yield* this.#changeModels(control.settings, sequence, control.silent);
@@ -172,7 +175,6 @@ export class Partition {
 
   /**
    * Other models hold from here on. What is due fires under the former ones first; then every customer is looked at.
-   * What only says how to run (name, partitions, capacities, …) stays as it is here.
    */
   *#changeModels(wanted: Settings, sequence: number, silent: boolean): Generator<readonly OutputRecord[], void, undefined> {
     if (wanted.version === this.#settings.version) return;
@@ -180,8 +182,7 @@ export class Partition {
     yield* this.#drain(() => this.#kernel.tick());
     const former = this.#kernel;
     this.#former = this.#settings;
-    const { name, tickMs, clockJumpMsMax, partitions, workers, replicas, ledgerInFlightMax, capacity } = this.#settings;
-    this.#settings = { ...wanted, name, tickMs, clockJumpMsMax, partitions, workers, replicas, ledgerInFlightMax, capacity };
+    this.#settings = runningUnder(wanted, this.#settings);
     this.#kernel = this.#newKernel(this.#settings);
     for (const _ of this.#kernel.adopt(former, this.#former.models, sequence, silent)) {
       const records = [...this.#kernel.records()];

@@ -1,5 +1,5 @@
 /** The configuration as input: which one the input began under, and how two of them differ. */
-import { settingsFromJson, settingsToJson } from "../../runtime/config/index.js";
+import { runningUnder, settingsFromJson, settingsToJson } from "../../runtime/config/index.js";
 import { FatalError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
 import { ApiError, type Broker, NO_MESSAGE_FOUND } from "./broker.js";
@@ -27,19 +27,13 @@ export async function firstSettings(
     if (message === undefined) return undefined;
     from = message.seq + 1;
     const found = settingsOf(message.data);
-    if (found) return adapt(found, wanted);
+    if (found) return runningUnder(found, wanted);
   }
-}
-
-/** `found` where it decides the output, `wanted` where it only says how to run. */
-export function adapt(found: Settings, wanted: Settings): Settings {
-  const { name, tickMs, clockJumpMsMax, partitions, workers, replicas, ledgerInFlightMax, capacity } = wanted;
-  return { ...found, name, tickMs, clockJumpMsMax, partitions, workers, replicas, ledgerInFlightMax, capacity };
 }
 
 /** FatalError (MODEL_CHANGED) that shows what differs. */
 export function modelChanged(partition: number, held: Settings, wanted: Settings): FatalError {
-  const all = differences(held, adapt(wanted, held));
+  const all = differences(held, runningUnder(wanted, held));
   const shown = all.filter((line) => !/(^|\.)version:/.test(line));
   const more = shown.length > DIFFERENCES_MAX ? [`… and ${shown.length - DIFFERENCES_MAX} more`] : [];
   const detail = `partition ${partition} runs under configuration ${held.version}, the file gives ${wanted.version}:`;

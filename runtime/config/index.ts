@@ -12,4 +12,4 @@ export { type Parsed, parseConfig, parseConfigObject } from "./parse.js";
 export { presets } from "./presets.js";
 export { expandModels, readyModels } from "./ready.js";
 export { type Config, configSchema, type ModelConfig, type ReadyConfig, type SourceConfig } from "./schema.js";
-export { settingsFromJson, settingsToJson, settingsVersion } from "./wire.js";
+export { runningUnder, settingsFromJson, settingsToJson, settingsVersion } from "./wire.js";

@@ -21,6 +21,15 @@ export function settingsVersion(settings: Omit<Settings, "version">): string {
   return versionOf(Object.fromEntries(DECIDING.map((key) => [key, settings[key]])));
 }
 
+/** `decided` where it decides the output; how to run (name, partitions, capacities, …) stays as `running` has it. */
+export function runningUnder(decided: Settings, running: Settings): Settings {
+  const deciding = Object.fromEntries(DECIDING.map((key) => [key, decided[key]])) as Pick<
+    Settings,
+    (typeof DECIDING)[number]
+  >;
+  return { ...running, ...deciding, version: decided.version };
+}
+
 /** One line of JSON; `settingsFromJson` reads it back. */
 export function settingsToJson(settings: Settings): string {
   return canonicalJson(settings);

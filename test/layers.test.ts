@@ -1,0 +1,56 @@
+/** The shape of the tree: imports run one way, and the top holds what it is said to hold. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { dirname, join, normalize, resolve } from "node:path";
+import { assert, describe, test } from "vitest";
+
+const root = resolve(import.meta.dirname, "..");
+const tracked = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" }).split("\n").filter(Boolean);
+
+/** Folders that a file of this folder may import from, and packages of Node that it may not. */
+const LAYERS: Record<string, { imports: string[]; world: boolean }> = {
+  core: { imports: ["core"], world: false },
+  runtime: { imports: ["runtime"], world: false },
+  connectors: { imports: ["connectors", "runtime"], world: true },
+};
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, file), "utf8");
+  return [...text.matchAll(/^\s*(?:import|export)\b[^;]*?from\s+"([^"]+)"|\bimport\("([^"]+)"\)/gms)].map(
+    (match) => (match[1] ?? match[2]) as string,
+  );
+}
+
+describe("imports run one way", () => {
+  for (const [folder, { imports, world }] of Object.entries(LAYERS)) {
+    test(`${folder} imports from ${imports.join(" and ")}`, () => {
+      const files = tracked.filter((file) => file.startsWith(`${folder}/`) && /\.[mc]?[jt]s$/.test(file));
+      assert(files.length > 10, `${files.length} files found`);
+      for (const file of files) {
+        for (const name of importsOf(file)) {
+          if (name.startsWith(".")) {
+            const target = normalize(join(dirname(file), name)).split("/")[0] as string;
+            assert(imports.includes(target), `${file} imports ${name}`);
+          } else {
+            assert(world || !/^node:|^(ws|nats|hono|pino|commander|prom-client)\b/.test(name), `${file} imports ${name}`);
+          }
+        }
+      }
+    });
+  }
+
+  test("core and runtime read no wall clock and no random number", () => {
+    for (const file of tracked.filter((name) => /^(core|runtime)\/.*\.ts$/.test(name))) {
+      const code = readFileSync(join(root, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+      assert(!/Date\.now|Math\.random|new Date\(\)|performance\.now|setTimeout|setInterval/.test(code), file);
+    }
+  });
+});
+
+test("the top level holds what the design says and what the ecosystem requires", () => {
+  const top = new Set(tracked.map((file) => file.split("/")[0] as string));
+  const folders = ["core", "runtime", "connectors", "bench", "deploy", "test", ".ci"];
+  const files = ["package.json", "package-lock.json", "tsconfig.json", "asconfig.json", "biome.json", "vitest.config.ts"];
+  const texts = ["README.md", "LICENSE", "CHANGELOG.md", ".gitignore", ".npmrc"];
+  for (const name of top) assert([...folders, ...files, ...texts].includes(name), name);
+});
