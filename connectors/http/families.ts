@@ -85,7 +85,11 @@ export const FAMILIES: readonly Family[] = [
   time("input_position_timestamp_seconds", "Broker's stamp of the message applied last.", (s) => s.positionStamp),
   time("clock_timestamp_seconds", "The clock T: state is exact up to it, but for what is overdue.", (s) => s.clock),
   time("overdue_timestamp_seconds", "Oldest instant that is due and has not fired; absent: none.", (s) => s.overdue),
-  time("next_due_timestamp_seconds", "Earliest instant at which something may fall due; absent: never.", (s) => s.nextDue),
+  time(
+    "next_due_timestamp_seconds",
+    "Earliest instant at which something may fall due; absent: never.",
+    (s) => s.nextDue,
+  ),
   one("gauge", "timers_pending", "Armed timers.", ({ stats }) => stats.timersPending),
   one("gauge", "ledger_number", "Ledger number of the last record made.", ({ ledgerNumber }) => ledgerNumber),
   one("gauge", "ledger_acknowledged_number", "Ledger number of the last record acknowledged.", (s) => s.ledgerAcked),
@@ -135,7 +139,9 @@ export const FAMILIES: readonly Family[] = [
   socket("counter", "messages_sent_total", "WebSocket messages sent.", ({ sent }) => by("type", sent)),
   socket("counter", "sent_bytes_total", "Bytes of WebSocket messages sent.", ({ sentBytes }) => [plain(sentBytes)]),
   socket("gauge", "queue_bytes", "Bytes that wait for all clients.", ({ queueBytes }) => [plain(queueBytes)]),
-  socket("gauge", "queue_largest_bytes", "Bytes that wait for the slowest client.", (s) => [plain(s.queueBytesLargest)]),
+  socket("gauge", "queue_largest_bytes", "Bytes that wait for the slowest client.", (s) => [
+    plain(s.queueBytesLargest),
+  ]),
   socket("counter", "resumes_total", "Subscriptions that resumed, by whether all was there.", ({ resumes }) => [
     { labels: { recovered: "true" }, value: resumes.recovered },
     { labels: { recovered: "false" }, value: resumes.notRecovered },
@@ -153,7 +159,8 @@ export const FAMILIES: readonly Family[] = [
     yield { labels: { name, version, clock, partitions: String(partitions), workers: String(workers) }, value: 1 };
   }),
   all("gauge", "model_info", "The models in force.", function* ({ settings }) {
-    for (const { name, version, currency } of settings.models) yield { labels: { model: name, version, currency }, value: 1 };
+    for (const { name, version, currency } of settings.models)
+      yield { labels: { model: name, version, currency }, value: 1 };
   }),
 ];
 
@@ -181,7 +188,12 @@ function each(
   });
 }
 
-function one(type: "counter" | "gauge", name: string, help: string, value: (status: PartitionStatus) => number): Family {
+function one(
+  type: "counter" | "gauge",
+  name: string,
+  help: string,
+  value: (status: PartitionStatus) => number,
+): Family {
   return each(type, name, help, (status) => [plain(value(status))]);
 }
 

@@ -53,10 +53,16 @@ export function openApi(version: string): object {
       "/livez": { get: operation("livez", "The process answers. Asks nothing else.", { 200: text("ok") }) },
       "/readyz": ready("readyz", "Whether the engine is ready to be used."),
       "/healthz": ready("healthz", "The same as /readyz."),
-      "/metrics": { get: operation("metrics", "Metrics for Prometheus.", { 200: text("Exposition format."), 503: problem }) },
-      "/api/openapi.json": { get: operation("openapi", "This document.", { 200: json("OpenAPI 3.1.", { type: "object" }) }) },
+      "/metrics": {
+        get: operation("metrics", "Metrics for Prometheus.", { 200: text("Exposition format."), 503: problem }),
+      },
+      "/api/openapi.json": {
+        get: operation("openapi", "This document.", { 200: json("OpenAPI 3.1.", { type: "object" }) }),
+      },
       "/api/asyncapi.json": {
-        get: operation("asyncapi", "The WebSocket and NATS channels.", { 200: json("AsyncAPI 3.1.", { type: "object" }) }),
+        get: operation("asyncapi", "The WebSocket and NATS channels.", {
+          200: json("AsyncAPI 3.1.", { type: "object" }),
+        }),
       },
     },
     components: {

@@ -3,7 +3,7 @@ import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
-import { stateLine, STATE_HEADER } from "../../runtime/state.js";
+import { STATE_HEADER, stateLine } from "../../runtime/state.js";
 import { type Asset, PAGE_POLICY } from "../dashboard/assets.js";
 import type { EdgeEngine, StateAnswer } from "../edge.js";
 import { asyncApi } from "../websocket/asyncapi.js";
@@ -33,7 +33,10 @@ export function createRoutes({ engine, metrics, page, version, report }: Routes)
     context.header("Content-Security-Policy", PAGE_POLICY);
     if (!context.res.headers.has("Cache-Control")) context.header("Cache-Control", "no-store");
     const route = routePath(context, -1);
-    metrics.requests.inc({ route: route.startsWith("/") && route !== "/*" ? route : "other", status: context.res.status });
+    metrics.requests.inc({
+      route: route.startsWith("/") && route !== "/*" ? route : "other",
+      status: context.res.status,
+    });
   });
 
   for (const [path, asset] of page) {
@@ -49,7 +52,9 @@ export function createRoutes({ engine, metrics, page, version, report }: Routes)
   for (const path of ["/readyz", "/healthz"]) {
     app.get(path, (context) => {
       const { ok, checks } = engine.ready();
-      const lines = Object.entries(checks).map(([name, check]) => `${check.ok ? "[+]" : "[-]"} ${name}: ${check.detail}`);
+      const lines = Object.entries(checks).map(
+        ([name, check]) => `${check.ok ? "[+]" : "[-]"} ${name}: ${check.detail}`,
+      );
       const failed = lines.filter((line) => line.startsWith("[-]"));
       const shown = context.req.query("verbose") === undefined ? failed : lines;
       return context.text([...shown, ok ? "ok" : "not ready", ""].join("\n"), ok ? 200 : 503);

@@ -81,5 +81,8 @@ function listenError(error: NodeJS.ErrnoException, port: number, host: string): 
     return new InputError("PORT_IN_USE", `port ${port} of ${host} may not be used by this user`, { ...cause, remedy });
   }
   const remedy = "Choose an address of this machine.";
-  return new InputError("USAGE", `can't listen on ${host}:${port} (${error.code ?? error.message})`, { ...cause, remedy });
+  return new InputError("USAGE", `can't listen on ${host}:${port} (${error.code ?? error.message})`, {
+    ...cause,
+    remedy,
+  });
 }

@@ -67,7 +67,10 @@ export function asyncApi(version: string, name: string): object {
         reply: { title: "To a client", payload: reply() },
         order: {
           title: "One order event or an array of them, as JSON or MessagePack",
-          headers: { type: "object", properties: { "Nats-Msg-Id": { type: "string" }, "Tidemark-Silent": { const: "1" } } },
+          headers: {
+            type: "object",
+            properties: { "Nats-Msg-Id": { type: "string" }, "Tidemark-Silent": { const: "1" } },
+          },
           payload: { oneOf: [orderEvent(), { type: "array", items: orderEvent() }] },
         },
         tick: control("tick", { time: { type: "integer", description: "ms, under clock: event only" } }),
@@ -145,7 +148,9 @@ function migration(): object {
     properties: {
       firstOrder: instant,
       lastOrder: instant,
-      ...Object.fromEntries(["orders", "spend", "ordersEver", "spendEver", "points"].map((key) => [key, { type: "integer" }])),
+      ...Object.fromEntries(
+        ["orders", "spend", "ordersEver", "spendEver", "points"].map((key) => [key, { type: "integer" }]),
+      ),
     },
   };
   const cause = {

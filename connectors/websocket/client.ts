@@ -205,7 +205,8 @@ function subscribe(options: FollowOptions, position: string | undefined, first: 
 }
 
 function socketUrl(text: string): string {
-  if (!URL.canParse(text)) throw new InputError("USAGE", `"${text}" is no URL; one like http://localhost:7077 was expected`);
+  if (!URL.canParse(text))
+    throw new InputError("USAGE", `"${text}" is no URL; one like http://localhost:7077 was expected`);
   const url = new URL(text);
   url.protocol = url.protocol.replace("http", "ws");
   if (url.protocol !== "ws:" && url.protocol !== "wss:") {

@@ -1,9 +1,9 @@
-export { type Followed, follow, type FollowOptions } from "./client.js";
+export { type Followed, type FollowOptions, follow } from "./client.js";
 export {
   CLOSE,
   type Filter,
-  filterSchema,
   type Format,
+  filterSchema,
   LIMITS,
   type Limits,
   type LiveCounts,

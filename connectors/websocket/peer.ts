@@ -1,7 +1,7 @@
 /** One connected client as the server sees it: a bounded queue, its subscriptions, and an end with a reason. */
 import { WebSocket } from "ws";
-import type { MigrationSubscription } from "./subscription.js";
 import { CLOSE, type CloseReason, encodeMessage, type Format, type Limits, type Reply } from "./protocol.js";
+import type { MigrationSubscription } from "./subscription.js";
 
 /** Why a connection ended, as it is counted. `gone`: the client left by itself. */
 export const ENDS = [...(Object.keys(CLOSE) as CloseReason[]), "noPong", "gone"] as const;
@@ -74,7 +74,10 @@ export class Peer {
   /** Sends bytes already in this client's format; closes the client as slow where too many wait already. */
   sendFrame(type: Reply["type"], data: string | Uint8Array, done?: () => void): void {
     if (!this.open) return;
-    if (this.#socket.bufferedAmount > this.#limits.queueBytesMax) return this.close("slow", "slow");
+    if (this.#socket.bufferedAmount > this.#limits.queueBytesMax) {
+      this.close("slow", "slow");
+      return;
+    }
     this.#traffic.sent[type]++;
     this.#traffic.bytes += data.length;
     this.#socket.send(data, { binary: this.format === "msgpack" }, () => {
@@ -101,7 +104,11 @@ export class Peer {
   }
 
   /** Sends an error message and closes with the reason's code. */
-  refuse(reason: "badRequest" | "duplicate" | "tooMany" | "noHello" | "unavailable", message: string, id?: string): void {
+  refuse(
+    reason: "badRequest" | "duplicate" | "tooMany" | "noHello" | "unavailable",
+    message: string,
+    id?: string,
+  ): void {
     this.send({ type: "error", code: CLOSE[reason], message, ...(id === undefined ? {} : { id }) });
     this.close(reason, message);
   }
@@ -144,5 +151,8 @@ export class Peer {
 function cut(text: string, bytesMax: number): string {
   const bytes = Buffer.from(text, "utf8");
   if (bytes.length <= bytesMax) return text;
-  return bytes.subarray(0, bytesMax).toString("utf8").replace(/\uFFFD+$/, "");
+  return bytes
+    .subarray(0, bytesMax)
+    .toString("utf8")
+    .replace(/\uFFFD+$/, "");
 }

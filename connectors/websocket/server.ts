@@ -21,9 +21,9 @@ import {
   type Request,
   requestSchema,
   SUBPROTOCOLS,
+  type Subprotocol,
   type SubscribeCounts,
   type SubscribeMigrations,
-  type Subprotocol,
 } from "./protocol.js";
 import { LedgerGapError, MigrationSubscription } from "./subscription.js";
 import { LedgerTail, type TailRecord } from "./tail.js";
@@ -159,11 +159,18 @@ class Edge implements WebSocketEdge {
   readonly #upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on("error", () => socket.destroy());
     const path = new URL(request.url ?? "/", "http://localhost").pathname;
-    if (path !== (this.#options.path ?? "/ws")) return this.#refuse(socket, "404 Not Found", "there is nothing here\n");
-    if (!this.#allows(request)) return this.#refuse(socket, "403 Forbidden", "this origin may not connect\n");
+    if (path !== (this.#options.path ?? "/ws")) {
+      this.#refuse(socket, "404 Not Found", "there is nothing here\n");
+      return;
+    }
+    if (!this.#allows(request)) {
+      this.#refuse(socket, "403 Forbidden", "this origin may not connect\n");
+      return;
+    }
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
     if (!SUBPROTOCOLS.some((name) => offered.includes(name))) {
-      return this.#refuse(socket, "400 Bad Request", `ask for one of the subprotocols ${SUBPROTOCOLS.join(", ")}\n`);
+      this.#refuse(socket, "400 Bad Request", `ask for one of the subprotocols ${SUBPROTOCOLS.join(", ")}\n`);
+      return;
     }
     this.#sockets.handleUpgrade(request, socket, head, (accepted) => this.#accept(accepted));
   };
@@ -185,7 +192,8 @@ class Edge implements WebSocketEdge {
     const peer = new Peer(socket, formatOf(socket.protocol as Subprotocol), this.limits, this.#traffic);
     this.#opened++;
     if (this.#peers.size >= this.limits.clientsMax) {
-      return peer.refuse("tooMany", `this server takes ${this.limits.clientsMax} clients; try again later`);
+      peer.refuse("tooMany", `this server takes ${this.limits.clientsMax} clients; try again later`);
+      return;
     }
     this.#peers.add(peer);
     const noHello = setTimeout(() => peer.refuse("noHello", "no hello in time"), this.limits.helloMs);
@@ -246,7 +254,11 @@ class Edge implements WebSocketEdge {
           return peer.refuse("duplicate", `the subscription "${request.id}" exists already`, request.id);
         }
         if (peer.subscriptions.size >= this.limits.subscriptionsMax) {
-          return peer.refuse("tooMany", `a client has ${this.limits.subscriptionsMax} subscriptions at most`, request.id);
+          return peer.refuse(
+            "tooMany",
+            `a client has ${this.limits.subscriptionsMax} subscriptions at most`,
+            request.id,
+          );
         }
         this.#arriving++;
         try {
@@ -258,7 +270,10 @@ class Edge implements WebSocketEdge {
     }
   }
 
-  async #migrations(peer: Peer, { id, filter, silent = false, position, recent = 0 }: SubscribeMigrations): Promise<void> {
+  async #migrations(
+    peer: Peer,
+    { id, filter, silent = false, position, recent = 0 }: SubscribeMigrations,
+  ): Promise<void> {
     const unknown = unknownName(filter, this.#engine.settings);
     if (unknown !== undefined) return peer.refuse("badRequest", unknown, id);
     const resumed = position === undefined ? undefined : decodePosition(position);
@@ -271,17 +286,26 @@ class Edge implements WebSocketEdge {
     // Nothing waits from here on: between the position told and the first record delivered there is no gap.
     if (!peer.open) return;
     const wants = compileFilter(filter, silent);
-    const subscription = new MigrationSubscription(id, peer, wants, this.#tail, recovered ? resumed.numbers : undefined);
+    const subscription = new MigrationSubscription(
+      id,
+      peer,
+      wants,
+      this.#tail,
+      recovered ? resumed.numbers : undefined,
+    );
     if (resumed !== undefined) this.#resumes[recovered ? "recovered" : "notRecovered"]++;
     peer.send({ type: "subscribed", id, topic: "migrations", position: subscription.position, recovered });
     peer.subscriptions.set(id, subscription);
     if (recent > 0) subscription.sendRecent(Math.min(recent, this.limits.recentMax), 4 * this.limits.recentMax);
     if (!recovered) return;
     // Not awaited: the client's next requests need not wait for what it missed.
-    void subscription.catchUp(this.#engine.ledger, (work) => this.#recoveries.run(work)).catch((error: unknown) => {
-      if (error instanceof LedgerGapError) return peer.close("gap", "records left the ledger before they could be sent");
-      this.#fault(peer, error);
-    });
+    void subscription
+      .catchUp(this.#engine.ledger, (work) => this.#recoveries.run(work))
+      .catch((error: unknown) => {
+        if (error instanceof LedgerGapError)
+          return peer.close("gap", "records left the ledger before they could be sent");
+        this.#fault(peer, error);
+      });
   }
 
   /** Whether all that came behind this position is still there, and not more than we are ready to send. */
@@ -456,5 +480,9 @@ async function withinMs<T>(promise: Promise<T>, ms: number): Promise<T> {
 
 /** One line: what was found where. */
 function describe(error: z.ZodError): string {
-  return z.prettifyError(error).replace(/✖ /g, "").replace(/\s*\n\s*→ at /g, " at ").replace(/\n/g, "; ");
+  return z
+    .prettifyError(error)
+    .replace(/✖ /g, "")
+    .replace(/\s*\n\s*→ at /g, " at ")
+    .replace(/\n/g, "; ");
 }

@@ -4,7 +4,7 @@
  * watches costs nothing here.
  */
 import { setMaxListeners } from "node:events";
-import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 import { encode } from "@msgpack/msgpack";
 import type { LedgerEntry, LedgerReader } from "../edge.js";
 import { encodePosition } from "./position.js";
@@ -144,7 +144,9 @@ export class LedgerTail {
     ]);
     stop.signal.throwIfAborted();
     this.#epoch = epoch;
-    this.#numbers = bounds.map(({ first, last }) => Math.min(last, Math.max(first - 1, last - this.#limits.prefill, 0)));
+    this.#numbers = bounds.map(({ first, last }) =>
+      Math.min(last, Math.max(first - 1, last - this.#limits.prefill, 0)),
+    );
     this.#position = undefined;
     this.#rings.length = 0;
     for (const number of this.#numbers) this.#rings.push(new Ring(number + 1));

@@ -1,10 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createHttp, type Http } from "../../connectors/http/server.js";
+import type { describeModels } from "../../connectors/http/model.js";
 import { openApi } from "../../connectors/http/openapi.js";
+import { createHttp, type Http } from "../../connectors/http/server.js";
 import { asyncApi } from "../../connectors/websocket/asyncapi.js";
 import { follow } from "../../connectors/websocket/client.js";
+import type { LiveCounts } from "../../connectors/websocket/protocol.js";
 import { REASONS } from "../../runtime/record.js";
 import { MemorySource, partitionStatus } from "./source.js";
 
@@ -31,7 +33,7 @@ test("the page and its files come with a strict policy and are asked for again b
     expect(response.headers.get("content-security-policy")).toContain("default-src 'none'; script-src 'self'");
     expect(response.headers.get("x-content-type-options")).toBe("nosniff");
     expect(response.headers.get("access-control-allow-origin")).toBeNull();
-    const again = await get(path, { headers: { "If-None-Match": response.headers.get("etag")! } });
+    const again = await get(path, { headers: { "If-None-Match": response.headers.get("etag") ?? "" } });
     expect(again.status).toBe(304);
   }
   expect((await get("/")).headers.get("content-type")).toBe("text/html; charset=utf-8");
@@ -54,23 +56,48 @@ test("health: alive whatever happens, ready when every check holds", async () =>
 
 test("models, counts and status are those of the engine", async () => {
   source.count(0, 21, 5);
-  const model = (await (await get("/api/model")).json()) as any;
+  const model = (await (await get("/api/model")).json()) as ReturnType<typeof describeModels>;
   expect(model).toMatchObject({ name: "shop", version: "00112233aabbccdd", clock: "broker", partitions: 2 });
   expect(model.models[0].dimensions[0]).toMatchObject({ name: "recency", windowMs: null, stride: 1 });
   expect(model.models[0].dimensions[0].bands[2]).toEqual({ name: "long", limit: null, points: 1 });
-  const counts = (await (await get("/api/counts")).json()) as any;
-  expect(counts[0]).toMatchObject({ model: "retail", customers: 5, none: 0, segments: [{ name: "VIP", customers: 5 }, {}, {}, {}, {}] });
-  expect(await (await get("/api/status")).json()).toMatchObject({ lag: 20, clock: 1_767_225_600_000, live: true, partitions: [{ position: 90 }, {}] });
+  const counts = (await (await get("/api/counts")).json()) as LiveCounts[];
+  expect(counts[0]).toMatchObject({
+    model: "retail",
+    customers: 5,
+    none: 0,
+    segments: [{ name: "VIP", customers: 5 }, {}, {}, {}, {}],
+  });
+  expect(await (await get("/api/status")).json()).toMatchObject({
+    lag: 20,
+    clock: 1_767_225_600_000,
+    live: true,
+    partitions: [{ position: 90 }, {}],
+  });
 });
 
 test("the state is streamed as CSV with the position it is true at", async () => {
-  const row = { lastOrder: 5, firstOrder: 1, orders: 2, spend: 300, ordersEver: 2, spendEver: 300, recency: "short", frequency: "casual", monetary: "saver", tenure: null, points: 7, segment: "VIP" };
+  const row = {
+    lastOrder: 5,
+    firstOrder: 1,
+    orders: 2,
+    spend: 300,
+    ordersEver: 2,
+    spendEver: 300,
+    recency: "short",
+    frequency: "casual",
+    monetary: "saver",
+    tenure: null,
+    points: 7,
+    segment: "VIP",
+  };
   source.rows = Array.from({ length: 25_000 }, (_, i) => ({ model: "retail", customer: `c,"${i}`, ...row }));
   const response = await get("/api/state");
   expect(response.headers.get("tidemark-instant")).toBe("1767225600000");
   expect(response.headers.get("tidemark-position")).toBe("0=41,1=7");
   const lines = (await response.text()).split("\n");
-  expect(lines[0]).toBe("instant,model,customer,last_order_ms,first_order_ms,orders,spend,orders_ever,spend_ever,recency,frequency,monetary,tenure,points,segment");
+  expect(lines[0]).toBe(
+    "instant,model,customer,last_order_ms,first_order_ms,orders,spend,orders_ever,spend_ever,recency,frequency,monetary,tenure,points,segment",
+  );
   expect(lines[1]).toBe('1767225600000,retail,"c,""0",5,1,2,300,2,300,short,casual,saver,,7,VIP');
   expect(lines).toHaveLength(25_002);
 });
@@ -125,22 +152,31 @@ interface Parsed {
   readonly samples: Map<string, number>;
 }
 
-function parse(text: string): Map<string, Parsed> {
-  const families = new Map<string, Parsed>();
+/** The families of a scrape by name; a name that is not there fails the test. */
+class Families extends Map<string, Parsed> {
+  override get(name: string): Parsed {
+    const found = super.get(name);
+    if (found === undefined) throw new Error(`there is no metric ${name}`);
+    return found;
+  }
+}
+
+function parse(text: string): Families {
+  const families = new Families();
   let name = "";
   let help = "";
   for (const line of text.split("\n")) {
-    if (line.startsWith("# HELP ")) [, name = "", help = ""] = /^# HELP (\S+) (.*)$/.exec(line)!;
-    else if (line.startsWith("# TYPE ")) families.set(name, { type: line.split(" ")[3]!, help, samples: new Map() });
+    if (line.startsWith("# HELP ")) [, name = "", help = ""] = /^# HELP (\S+) (.*)$/.exec(line) ?? [];
+    else if (line.startsWith("# TYPE ")) families.set(name, { type: line.split(" ")[3], help, samples: new Map() });
     else if (line !== "") {
-      const [, sample, value] = /^(\S+?(?:\{.*\})?) (\S+)$/.exec(line)!;
-      families.get(name)!.samples.set(sample!, Number(value));
+      const [, sample, value] = /^(\S+?(?:\{.*\})?) (\S+)$/.exec(line) ?? [];
+      families.get(name).samples.set(sample, Number(value));
     }
   }
   return families;
 }
 
-async function scrape(): Promise<Map<string, Parsed>> {
+async function scrape(): Promise<Families> {
   const response = await get("/metrics");
   expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
   return parse(await response.text());
@@ -151,11 +187,15 @@ test("metrics say what the engine's status says", async () => {
   source.count(0, 0, 2);
   await get("/livez");
   const families = await scrape();
-  const value = (sample: string) => families.get(sample.split("{")[0]!)!.samples.get(sample);
+  const value = (sample: string) => families.get(sample.split("{")[0]).samples.get(sample);
   expect(value('tidemark_events_total{partition="0",kind="refund",outcome="duplicate"}')).toBe(102);
   expect(value('tidemark_dead_letters_total{partition="1",reason="overLimit"}')).toBe(REASONS.indexOf("overLimit"));
-  expect(value('tidemark_migrations_total{partition="0",model="retail",from="null",to="Others",cause="order"}')).toBe(9);
-  expect(value('tidemark_migrations_total{partition="0",model="retail",from="Loyal",to="VIP",cause="recency"}')).toBe(3);
+  expect(value('tidemark_migrations_total{partition="0",model="retail",from="null",to="Others",cause="order"}')).toBe(
+    9,
+  );
+  expect(value('tidemark_migrations_total{partition="0",model="retail",from="Loyal",to="VIP",cause="recency"}')).toBe(
+    3,
+  );
   expect(value('tidemark_lag_messages{partition="0"}')).toBe(10);
   expect(value('tidemark_retention_headroom_messages{partition="0"}')).toBe(80);
   expect(value('tidemark_clock_timestamp_seconds{partition="0"}')).toBe(1_767_225_600.5);
@@ -165,8 +205,12 @@ test("metrics say what the engine's status says", async () => {
   expect(value('tidemark_segment_customers{model="retail",segment="null"}')).toBe(2);
   expect(value('tidemark_http_requests_total{route="/livez",status="200"}')).toBe(1);
   expect(value(`tidemark_build_info{version="0.1.0",node="${process.versions.node}"}`)).toBe(1);
-  expect(value('tidemark_configuration_info{name="shop",version="00112233aabbccdd",clock="broker",partitions="2",workers="1"}')).toBe(1);
-  const delay = families.get("tidemark_delay_seconds")!;
+  expect(
+    value(
+      'tidemark_configuration_info{name="shop",version="00112233aabbccdd",clock="broker",partitions="2",workers="1"}',
+    ),
+  ).toBe(1);
+  const delay = families.get("tidemark_delay_seconds");
   expect(delay.type).toBe("histogram");
   expect([...delay.samples].slice(0, 6)).toEqual([
     ['tidemark_delay_seconds_bucket{partition="0",le="0.001"}', 5],
@@ -185,8 +229,12 @@ test("WebSocket clients are seen in the metrics", async () => {
   source.move("a");
   await following.next();
   const families = await scrape();
-  expect(families.get("tidemark_websocket_clients")!.samples.get('tidemark_websocket_clients{format="json"}')).toBe(1);
-  expect(families.get("tidemark_websocket_messages_sent_total")!.samples.get('tidemark_websocket_messages_sent_total{type="migration"}')).toBe(1);
+  expect(families.get("tidemark_websocket_clients").samples.get('tidemark_websocket_clients{format="json"}')).toBe(1);
+  expect(
+    families
+      .get("tidemark_websocket_messages_sent_total")
+      .samples.get('tidemark_websocket_messages_sent_total{type="migration"}'),
+  ).toBe(1);
   stopping.abort();
   await following.next();
 });
@@ -194,8 +242,12 @@ test("WebSocket clients are seen in the metrics", async () => {
 test("a worker that does not answer has no samples, but its state; no engine, no metrics", async () => {
   source.status_ = [partitionStatus(0), { ...partitionStatus(1), state: "silent" }];
   const families = await scrape();
-  expect([...families.get("tidemark_messages_total")!.samples.keys()]).toEqual(['tidemark_messages_total{partition="0"}']);
-  expect(families.get("tidemark_partition_state")!.samples.get('tidemark_partition_state{partition="1",state="silent"}')).toBe(1);
+  expect([...families.get("tidemark_messages_total").samples.keys()]).toEqual([
+    'tidemark_messages_total{partition="0"}',
+  ]);
+  expect(
+    families.get("tidemark_partition_state").samples.get('tidemark_partition_state{partition="1",state="silent"}'),
+  ).toBe(1);
   source.status = () => Promise.reject(new Error("stopped"));
   expect((await get("/metrics")).status).toBe(503);
 });
@@ -208,7 +260,8 @@ test("every name keeps Prometheus's rules", async () => {
     if (type === "counter") expect(name).toMatch(/_total$/);
     else expect(name).not.toMatch(/_(total|count|sum|bucket)$/);
     expect(name).not.toMatch(/_(ms|millis|milliseconds|minutes|hours|days|kb|mb|kilobytes|megabytes|percent)(_|$)/);
-    if (name.startsWith("tidemark_") && name.endsWith("_info")) expect([...samples.values()]).toEqual([...samples.values()].map(() => 1));
+    if (name.startsWith("tidemark_") && name.endsWith("_info"))
+      expect([...samples.values()]).toEqual([...samples.values()].map(() => 1));
     for (const sample of samples.keys()) expect(sample).not.toMatch(/customer="/);
   }
   // The real linter, where the machine has it (Debian's package prometheus).
@@ -217,13 +270,16 @@ test("every name keeps Prometheus's rules", async () => {
 });
 
 test("both documents are whole: every reference leads somewhere, every path is served", async () => {
-  for (const document of [openApi("0.1.0"), asyncApi("0.1.0", "shop")] as Record<string, any>[]) {
+  for (const document of [openApi("0.1.0"), asyncApi("0.1.0", "shop")]) {
     for (const [, pointer] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
-      let target: any = document;
-      for (const key of pointer!.split("/")) target = target?.[key];
+      let target: unknown = document;
+      for (const key of pointer.split("/")) target = (target as Record<string, unknown> | undefined)?.[key];
       expect(target, pointer).toBeDefined();
     }
   }
-  for (const path of Object.keys((openApi("0.1.0") as any).paths)) expect((await get(path)).status, path).toBe(200);
-  expect(((await (await get("/api/asyncapi.json")).json()) as any).channels.orders.address).toBe("shop.orders.{partition}.{channel}");
+  for (const path of Object.keys((openApi("0.1.0") as { paths: object }).paths))
+    expect((await get(path)).status, path).toBe(200);
+  expect(await (await get("/api/asyncapi.json")).json()).toMatchObject({
+    channels: { orders: { address: "shop.orders.{partition}.{channel}" } },
+  });
 });

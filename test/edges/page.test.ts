@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createHttp, type Http } from "../../connectors/http/server.js";
-import { launchBrowser, type Look, visit as open } from "./chromium.js";
+import { type Look, launchBrowser, visit as open } from "./chromium.js";
 import { MemorySource } from "./source.js";
 
 // Where set, every look at the page is kept there as a picture.
@@ -47,7 +47,7 @@ function fill(memory: MemorySource): void {
   for (let cell = 1; cell < 64; cell++) {
     const [r, f, m] = [cell % 4, Math.floor(cell / 4) % 4, Math.floor(cell / 16)] as const;
     if (r === 0 || f === 0) continue;
-    const weight = [0, 3, 5, 14][r]! * [0, 1, 6, 22][f]! * [9, 1.4, 4, 11][m]!;
+    const weight = [0, 3, 5, 14][r]! * [0, 1, 6, 22][f]! * [9, 1.4, 4, 11][m];
     memory.count(0, cell, Math.round(weight * 3.7));
     memory.count(1, cell, Math.round(weight));
   }
@@ -61,7 +61,12 @@ async function visit(options: Parameters<Browser["newPage"]>[0] = {}): Promise<L
 }
 
 async function shoot(page: Page, name: string): Promise<void> {
-  if (shots !== undefined) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: name.endsWith("full"), ...(name.startsWith("phone") ? { clip: { x: 0, y: 0, width: 390, height: 1900 } } : {}) });
+  if (shots !== undefined)
+    await page.screenshot({
+      path: `${shots}/${name}.png`,
+      fullPage: name.endsWith("full"),
+      ...(name.startsWith("phone") ? { clip: { x: 0, y: 0, width: 390, height: 1900 } } : {}),
+    });
 }
 
 const count = (value: number) => value.toLocaleString("en");
@@ -70,9 +75,13 @@ async function moves(memory: MemorySource, howMany: number): Promise<void> {
   const causes = ["order", "order", "recency", "window", "refund", "order", "amend"];
   const segments = ["Loyal", "VIP", "At risk", "Sleeping", "Others", null] as const;
   for (let i = 0; i < howMany; i++) {
-    const from = segments[(i * 5 + 1) % 6]!;
-    const to = segments[(i * 5 + 2) % 6]!;
-    memory.move(`customer-${10_000 + ((i * 7919) % 9000)}`, { from, to, cause: causes[i % 7]!, at: Date.now() - (howMany - i) * 47_000 }, i % 2);
+    const from = segments[(i * 5 + 1) % 6];
+    const to = segments[(i * 5 + 2) % 6];
+    memory.move(
+      `customer-${10_000 + ((i * 7919) % 9000)}`,
+      { from, to, cause: causes[i % 7], at: Date.now() - (howMany - i) * 47_000 },
+      i % 2,
+    );
   }
 }
 
@@ -80,17 +89,20 @@ test("counts, shares and the three cross-tables are those of the engine, and sta
   await moves(source, 24);
   const { page, errors } = await visit();
   const [retail] = await source.counts();
-  await expect.poll(() => page.locator("#customers").textContent()).toBe(count(retail!.customers));
+  await expect.poll(() => page.locator("#customers").textContent()).toBe(count(retail.customers));
   const rows = await page.locator("#segments li:visible").allInnerTexts();
   expect(rows).toHaveLength(6);
   expect(rows[0]).toContain("VIP");
-  expect(rows[0]).toContain(count(retail!.segments[0]!));
-  expect(rows[0]).toContain(`${((100 * retail!.segments[0]!) / retail!.customers).toFixed(1)}%`);
+  expect(rows[0]).toContain(count(retail.segments[0]));
+  expect(rows[0]).toContain(`${((100 * retail.segments[0]) / retail.customers).toFixed(1)}%`);
   expect(rows[5]).toContain("No segment");
   const captions = await page.locator("#crosstables caption").allInnerTexts();
   expect(captions).toEqual(["Recency by frequency", "Recency by monetary", "Frequency by monetary"]);
   const sum = (recency: number, frequency: number) =>
-    [...retail!.cells].reduce((all, value, cell) => (cell % 4 === recency && Math.floor(cell / 4) % 4 === frequency ? all + value : all), 0);
+    [...retail.cells].reduce(
+      (all, value, cell) => (cell % 4 === recency && Math.floor(cell / 4) % 4 === frequency ? all + value : all),
+      0,
+    );
   const cells = page.locator("#crosstables table").first().locator("tbody tr");
   expect(await cells.first().locator("td").first().getAttribute("title")).toContain(`${count(sum(1, 1))} customers`);
   expect(await cells.nth(2).locator("td").nth(2).getAttribute("title")).toContain(`${count(sum(3, 3))} customers`);
@@ -100,7 +112,7 @@ test("counts, shares and the three cross-tables are those of the engine, and sta
   await shoot(page, "light-1280");
   await shoot(page, "light-1280-full");
   source.count(0, 21, 1000);
-  await expect.poll(() => page.locator("#customers").textContent()).toBe(count(retail!.customers + 1000));
+  await expect.poll(() => page.locator("#customers").textContent()).toBe(count(retail.customers + 1000));
   expect(errors).toEqual([]);
 });
 
@@ -112,7 +124,9 @@ test("a migration arrives while one looks, newest first, with its reason and wha
   source.move("bert", { from: "VIP", to: "At risk", cause: "recency" });
   await page.locator("#moves li").nth(1).waitFor();
   const items = await page.locator("#moves li").allInnerTexts();
-  expect(items[0]).toMatch(/bert[\s\S]*VIP[\s\S]*→[\s\S]*At risk[\s\S]*Time passed without an order\s+recency: short → medium[\s\S]*then At risk on/);
+  expect(items[0]).toMatch(
+    /bert[\s\S]*VIP[\s\S]*→[\s\S]*At risk[\s\S]*Time passed without an order\s+recency: short → medium[\s\S]*then At risk on/,
+  );
   expect(items[1]).toMatch(/<b>anna<\/b>[\s\S]*Order order-1 on web\s+frequency: regular → often/);
   await page.locator("#moves summary").nth(1).click();
   expect(await page.locator("#moves .more").innerText()).toMatch(/Spend in the window\s+€420\.00\s+€559\.00/);
@@ -141,13 +155,13 @@ test("models, pause, bands and one segment's moves, all from the keyboard", asyn
   await page.getByText("cleo").waitFor();
   const [, stores] = await source.counts();
   await page.locator("#model").selectOption("stores");
-  await expect.poll(() => page.locator("#customers").textContent()).toBe(count(stores!.customers));
+  await expect.poll(() => page.locator("#customers").textContent()).toBe(count(stores.customers));
   source.move("elsewhere", { model: "retail" });
   source.move("dora", { model: "stores" });
   await page.getByText("dora").waitFor();
   expect(await page.getByText("elsewhere").count()).toBe(0);
   await page.reload();
-  await expect.poll(() => page.locator("#customers").textContent()).toBe(count(stores!.customers));
+  await expect.poll(() => page.locator("#customers").textContent()).toBe(count(stores.customers));
   expect(errors).toEqual([]);
 });
 
@@ -169,7 +183,7 @@ test("after the server has been away the page goes on where it was", async () =>
   const names = await page.locator("#moves .customer").allInnerTexts();
   expect(names).toEqual(["after", "meanwhile", "before"]);
   const [retail] = await source.counts();
-  expect(await page.locator("#customers").textContent()).toBe(count(retail!.customers));
+  expect(await page.locator("#customers").textContent()).toBe(count(retail.customers));
   // What the browser itself says of refused connections meanwhile, and nothing else.
   expect(errors.filter((text) => !/ERR_CONNECTION_REFUSED|WebSocket connection to/.test(text))).toEqual([]);
 });
@@ -199,7 +213,8 @@ test.each([
 });
 
 test("the page's own modules pass the type checker", async () => {
-  const flags = "--noEmit --allowJs --checkJs --strict --noUncheckedIndexedAccess --skipLibCheck --target es2023 --module nodenext --lib es2023,dom,dom.iterable";
+  const flags =
+    "--noEmit --allowJs --checkJs --strict --noUncheckedIndexedAccess --skipLibCheck --target es2023 --module nodenext --lib es2023,dom,dom.iterable";
   const run = promisify(execFile)("node_modules/.bin/tsc", [...flags.split(" "), "connectors/dashboard/page/main.js"]);
   await expect(run).resolves.toMatchObject({ stdout: "" });
 });

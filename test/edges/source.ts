@@ -1,6 +1,13 @@
 /** A source of counts and ledger records in memory, in place of the engine: a double of our own interface only. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { EdgeEngine, LedgerEntry, ModelCounts, PartitionStats, PartitionStatus, StateRow } from "../../connectors/edge.js";
+import type {
+  EdgeEngine,
+  LedgerEntry,
+  ModelCounts,
+  PartitionStats,
+  PartitionStatus,
+  StateRow,
+} from "../../connectors/edge.js";
 import { KINDS, OUTCOMES, REASONS } from "../../runtime/record.js";
 import type { Dimension, Model, Settings } from "../../runtime/settings.js";
 
@@ -24,7 +31,17 @@ export const settings: Settings = {
   capacity: { customers: 10_000, entries: 100_000, idBytes: 1_000_000 },
   channels: [{ name: "web" }],
   sources: [
-    { name: "default", subjects: [], channel: "web", fields: {}, amounts: "minor", status: {}, guests: [], anonymous: "skip", negative: "reject" },
+    {
+      name: "default",
+      subjects: [],
+      channel: "web",
+      fields: {},
+      amounts: "minor",
+      status: {},
+      guests: [],
+      anonymous: "skip",
+      negative: "reject",
+    },
   ],
   models: [model("retail"), model("stores")],
   version: "00112233aabbccdd",
@@ -32,9 +49,21 @@ export const settings: Settings = {
 
 function model(name: string): Model {
   const dimensions: Dimension[] = [
-    dimension("recency", "newest", Number.POSITIVE_INFINITY, [["short", 30 * DAY], ["medium", 90 * DAY], ["long", Number.POSITIVE_INFINITY]]),
-    dimension("frequency", "count", 365 * DAY, [["often", 12], ["regular", 4], ["casual", 1]]),
-    dimension("monetary", "sum", 90 * DAY, [["spender", 50_000], ["average", 10_000], ["saver", 1]]),
+    dimension("recency", "newest", Number.POSITIVE_INFINITY, [
+      ["short", 30 * DAY],
+      ["medium", 90 * DAY],
+      ["long", Number.POSITIVE_INFINITY],
+    ]),
+    dimension("frequency", "count", 365 * DAY, [
+      ["often", 12],
+      ["regular", 4],
+      ["casual", 1],
+    ]),
+    dimension("monetary", "sum", 90 * DAY, [
+      ["spender", 50_000],
+      ["average", 10_000],
+      ["saver", 1],
+    ]),
   ];
   const segments = ["VIP", "Loyal", "At risk", "Sleeping", "Others"];
   const cells = Array.from({ length: 64 }, (_, cell) => {
@@ -44,11 +73,32 @@ function model(name: string): Model {
     if (recency === 2) return 2;
     return recency === 3 ? 3 : 4;
   });
-  return { name, version: `${name}-v1`, channels: "*", currency: "EUR", otherCurrency: "ignore", fullRefund: "drop", dimensions, segments, cells, strides: [1, 4, 16] };
+  return {
+    name,
+    version: `${name}-v1`,
+    channels: "*",
+    currency: "EUR",
+    otherCurrency: "ignore",
+    fullRefund: "drop",
+    dimensions,
+    segments,
+    cells,
+    strides: [1, 4, 16],
+  };
 }
 
-function dimension(name: Dimension["name"], measure: Dimension["measure"], windowMs: number, bands: [string, number][]): Dimension {
-  return { name, measure, windowMs, bands: bands.map(([band, limit], index) => ({ name: band, limit, points: 5 - 2 * index })) };
+function dimension(
+  name: Dimension["name"],
+  measure: Dimension["measure"],
+  windowMs: number,
+  bands: [string, number][],
+): Dimension {
+  return {
+    name,
+    measure,
+    windowMs,
+    bands: bands.map(([band, limit], index) => ({ name: band, limit, points: 5 - 2 * index })),
+  };
 }
 
 export interface Move {
@@ -83,14 +133,14 @@ export class MemorySource implements EdgeEngine {
       if (this.refusedLedger) throw new Error("the broker is away");
       return this.epochName;
     },
-    bounds: async (partition: number) => ({ first: this.first[partition]!, last: this.records[partition]!.length }),
+    bounds: async (partition: number) => ({ first: this.first[partition], last: this.records[partition].length }),
     read: (partition: number, from: number, signal: AbortSignal) => this.#read(partition, from, signal),
   };
 
   async *#read(partition: number, from: number, signal: AbortSignal): AsyncIterable<LedgerEntry> {
     this.reads++;
-    for (let number = Math.max(from, this.first[partition]!); ; number++) {
-      while (number > this.records[partition]!.length) {
+    for (let number = Math.max(from, this.first[partition]); ; number++) {
+      while (number > this.records[partition].length) {
         if (signal.aborted) return;
         await new Promise<void>((resolve) => {
           const wake = () => {
@@ -102,14 +152,21 @@ export class MemorySource implements EdgeEngine {
         });
       }
       if (signal.aborted) return;
-      number = Math.max(number, this.first[partition]!);
-      yield this.records[partition]![number - 1]!;
+      number = Math.max(number, this.first[partition]);
+      yield this.records[partition][number - 1];
     }
   }
 
   move(customer: string, move: Move = {}, partition = 0): LedgerEntry {
-    const { model: name = "retail", from = "Loyal", to = "VIP", cause = "order", change = "segment", silent = false } = move;
-    const number = this.records[partition]!.length + 1;
+    const {
+      model: name = "retail",
+      from = "Loyal",
+      to = "VIP",
+      cause = "order",
+      change = "segment",
+      silent = false,
+    } = move;
+    const number = this.records[partition].length + 1;
     const at = move.at ?? Date.now();
     const place = (segment: string | null, recency: string, frequency: string, monetary: string) => ({
       segment,
@@ -151,7 +208,9 @@ export class MemorySource implements EdgeEngine {
           order: timed ? null : `order-${number}`,
           channel: timed ? null : "web",
           time: timed ? null : new Date(at).toISOString(),
-          boundaries: timed ? ["recency: short → medium"] : ["frequency: regular → often", "monetary: average → spender"],
+          boundaries: timed
+            ? ["recency: short → medium"]
+            : ["frequency: regular → often", "monetary: average → spender"],
         },
         before: values(11, 42_000),
         after: values(12, 55_900),
@@ -169,9 +228,9 @@ export class MemorySource implements EdgeEngine {
   }
 
   #append(partition: number, subject: string, body: Uint8Array): LedgerEntry {
-    const number = this.records[partition]!.length + 1;
+    const number = this.records[partition].length + 1;
     const entry = { partition, number, subject, body, headers: {}, time: Date.now() };
-    this.records[partition]!.push(entry);
+    this.records[partition].push(entry);
     const waiting = this.#wake;
     this.#wake = [];
     for (const resume of waiting) resume();
@@ -180,18 +239,18 @@ export class MemorySource implements EdgeEngine {
 
   /** Changes the live counts of a model's cell by so many customers. */
   count(modelNumber: number, cell: number, customers: number): void {
-    this.#cells[modelNumber]![cell]! += customers;
+    this.#cells[modelNumber][cell]! += customers;
     const counts = this.#counts();
     for (const listener of this.#listeners) listener(counts);
   }
 
   #counts(): ModelCounts[] {
     return settings.models.map(({ name: model, cells: segmentOf, segments: names }, index) => {
-      const cells = this.#cells[index]!;
+      const cells = this.#cells[index];
       const segments = names.map(() => 0);
       for (const [cell, customers] of cells.entries()) if (cell > 0) segments[segmentOf[cell]!]! += customers;
       const customers = cells.reduce((sum, value) => sum + value, 0);
-      return { model, cells: Uint32Array.from(cells), segments, none: cells[0]!, customers };
+      return { model, cells: Uint32Array.from(cells), segments, none: cells[0], customers };
     });
   }
 
@@ -225,7 +284,13 @@ export class MemorySource implements EdgeEngine {
   }
 
   ready() {
-    return { ok: this.ok, checks: { broker: { ok: this.ok, detail: this.ok ? "connected" : "not connected" }, lag: { ok: true, detail: "0 messages" } } };
+    return {
+      ok: this.ok,
+      checks: {
+        broker: { ok: this.ok, detail: this.ok ? "connected" : "not connected" },
+        lag: { ok: true, detail: "0 messages" },
+      },
+    };
   }
 }
 
@@ -237,16 +302,41 @@ export function partitionStatus(partition: number): PartitionStatus {
       { model: "retail", from: null, to: "Others", cause: "order", count: 9 },
       { model: "retail", from: "Loyal", to: "VIP", cause: "recency", count: 3 },
     ],
-    messages: 1000, ticks: 12, fired: 5, spurious: 1,
-    customers: 40, entries: 100, idBytes: 400, parked: 2, chainLongest: 7, chainSteps: 123,
-    timersPending: 38, memoryBytes: 1 << 20, capacity: settings.capacity,
+    messages: 1000,
+    ticks: 12,
+    fired: 5,
+    spurious: 1,
+    customers: 40,
+    entries: 100,
+    idBytes: 400,
+    parked: 2,
+    chainLongest: 7,
+    chainSteps: 123,
+    timersPending: 38,
+    memoryBytes: 1 << 20,
+    capacity: settings.capacity,
   };
   const histogram = { buckets: [0.001, 0.01, 0.1], counts: [5, 3, 1, 1], sum: 0.42, count: 10 };
   return {
-    partition, worker: 0, state: "running", position: 90, positionStamp: 1_767_225_600_500, streamFirst: 11, streamLast: 100,
-    clock: 1_767_225_600_500, overdue: partition === 0 ? 1_767_225_600_000 : null, nextDue: null, live: true,
-    ledgerNumber: 20, ledgerAcked: 18, ledgerInFlight: 2, ledgerRefused: 1, reconnects: 0,
-    applySeconds: histogram, delaySeconds: histogram,
-    eventLoopDelaySeconds: { mean: 0.011, p50: 0.01, p99: 0.02, max: 0.05 }, stats,
+    partition,
+    worker: 0,
+    state: "running",
+    position: 90,
+    positionStamp: 1_767_225_600_500,
+    streamFirst: 11,
+    streamLast: 100,
+    clock: 1_767_225_600_500,
+    overdue: partition === 0 ? 1_767_225_600_000 : null,
+    nextDue: null,
+    live: true,
+    ledgerNumber: 20,
+    ledgerAcked: 18,
+    ledgerInFlight: 2,
+    ledgerRefused: 1,
+    reconnects: 0,
+    applySeconds: histogram,
+    delaySeconds: histogram,
+    eventLoopDelaySeconds: { mean: 0.011, p50: 0.01, p99: 0.02, max: 0.05 },
+    stats,
   };
 }

@@ -1,11 +1,11 @@
 import { createServer, type Server } from "node:http";
-import { connect, type AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { decode, encode } from "@msgpack/msgpack";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { type Followed, follow } from "../../connectors/websocket/client.js";
 import { decodePosition, encodePosition } from "../../connectors/websocket/position.js";
-import type { Limits } from "../../connectors/websocket/protocol.js";
+import type { Limits, LiveCounts, MigrationEvent } from "../../connectors/websocket/protocol.js";
 import { attachWebSocket, type WebSocketEdge, type WebSocketOptions } from "../../connectors/websocket/server.js";
 import { MemorySource } from "./source.js";
 
@@ -37,7 +37,14 @@ afterEach(async () => {
   await stop();
 });
 
-type Message = Record<string, any>;
+interface Message {
+  readonly type: string;
+  readonly subscription: string;
+  readonly position: string;
+  readonly recovered: boolean;
+  readonly event: MigrationEvent;
+  readonly counts: readonly LiveCounts[];
+}
 
 class Client {
   readonly socket: WebSocket;
@@ -82,7 +89,7 @@ class Client {
   async next(type?: string): Promise<Message> {
     for (;;) {
       const index = this.messages.findIndex((message) => type === undefined || message.type === type);
-      if (index >= 0) return this.messages.splice(index, 1)[0]!;
+      if (index >= 0) return this.messages.splice(index, 1)[0];
       if (this.socket.readyState === WebSocket.CLOSED) throw new Error("closed");
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -113,7 +120,10 @@ test("only what every filter wants comes: by default segment changes that are no
   await start();
   const client = await greet();
   await client.subscribe({ id: "all" });
-  await client.subscribe({ id: "some", filter: { model: "retail", from: [null, "Loyal"], to: "VIP", cause: ["order", "amend"], customer: ["a", "b"] } });
+  await client.subscribe({
+    id: "some",
+    filter: { model: "retail", from: [null, "Loyal"], to: "VIP", cause: ["order", "amend"], customer: ["a", "b"] },
+  });
   await client.subscribe({ id: "bands", silent: true, filter: { change: "bands" } });
   source.move("a", { change: "bands" });
   source.move("a", { silent: true });
@@ -154,7 +164,7 @@ test("a resume brings everything missed, from memory and from the ledger, once a
   for (let i = 0; i < 130 + 10 + 50; i++) {
     const message = await client.next("migration");
     const partition = Number(message.event.subject.split("-")[1]) % 2;
-    numbers[partition]!.push(message.event.data.revision);
+    numbers[partition].push(message.event.data.revision);
     last = message.position;
   }
   expect(numbers[0]).toEqual(Array.from({ length: 155 }, (_, i) => 21 + i));
@@ -309,7 +319,11 @@ test.each([
   ["an unknown subscription", '{"type":"unsubscribe","id":"b"}', 4400],
   ["a second hello", '{"type":"hello"}', 4400],
   ["the same id twice", '{"type":"subscribe","id":"a","topic":"counts"}', 4409],
-  ["too many customers", `{"type":"subscribe","id":"b","topic":"migrations","filter":{"customer":[${'"c",'.repeat(100)}"c"]}}`, 4400],
+  [
+    "too many customers",
+    `{"type":"subscribe","id":"b","topic":"migrations","filter":{"customer":[${'"c",'.repeat(100)}"c"]}}`,
+    4400,
+  ],
   ["a message too large", JSON.stringify({ type: "hello", client: "x".repeat(70_000) }), 1009],
 ])("%s closes the connection with its code and says why", async (_, text, code) => {
   await start();
@@ -371,7 +385,9 @@ test("bytes that are no WebSocket do no harm", async () => {
   await start();
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
-  socket.write("GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: tidemark.v1.json\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
+  socket.write(
+    "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: tidemark.v1.json\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+  );
   await new Promise((resolve) => socket.once("data", resolve));
   socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff]));
   await new Promise((resolve) => socket.once("close", resolve));
@@ -414,40 +430,50 @@ test("positions: any vector comes back, anything else is null", () => {
   for (const text of ["", "!", "AQ", "AQD_____________", "____"]) expect(decodePosition(text)).toBeNull();
 });
 
-test.each(["json", "msgpack"] as const)("the client goes on where it was when the server restarts (%s)", async (format) => {
-  await start();
-  const stopping = new AbortController();
-  const lost: string[] = [];
-  const seen: string[] = [];
-  const subscribed: Followed[] = [];
-  const reading = (async () => {
-    const url = `http://127.0.0.1:${port}`;
-    for await (const message of follow({ url, format, signal: stopping.signal, onLost: (reason) => lost.push(reason) })) {
-      if (message.type === "migration") seen.push(message.event.subject);
-      else subscribed.push(message);
-    }
-  })();
-  await vi.waitFor(() => expect(subscribed).toHaveLength(1));
-  source.move("a");
-  await vi.waitFor(() => expect(seen).toEqual(["a"]));
-  await stop();
-  source.move("b");
-  source.move("c", {}, 1);
-  await vi.waitFor(() => expect(lost.length).toBeGreaterThan(1));
-  await start();
-  await vi.waitFor(() => expect(seen).toHaveLength(3), { timeout: 10_000 });
-  source.move("d");
-  await vi.waitFor(() => expect(seen.slice().sort()).toEqual(["a", "b", "c", "d"]));
-  expect(lost[0]).toBe("shutdown");
-  expect(subscribed[1]).toMatchObject({ recovered: true, resumed: true });
-  stopping.abort();
-  await reading;
-});
+test.each(["json", "msgpack"] as const)(
+  "the client goes on where it was when the server restarts (%s)",
+  async (format) => {
+    await start();
+    const stopping = new AbortController();
+    const lost: string[] = [];
+    const seen: string[] = [];
+    const subscribed: Followed[] = [];
+    const reading = (async () => {
+      const url = `http://127.0.0.1:${port}`;
+      for await (const message of follow({
+        url,
+        format,
+        signal: stopping.signal,
+        onLost: (reason) => lost.push(reason),
+      })) {
+        if (message.type === "migration") seen.push(message.event.subject);
+        else subscribed.push(message);
+      }
+    })();
+    await vi.waitFor(() => expect(subscribed).toHaveLength(1));
+    source.move("a");
+    await vi.waitFor(() => expect(seen).toEqual(["a"]));
+    await stop();
+    source.move("b");
+    source.move("c", {}, 1);
+    await vi.waitFor(() => expect(lost.length).toBeGreaterThan(1));
+    await start();
+    await vi.waitFor(() => expect(seen).toHaveLength(3), { timeout: 10_000 });
+    source.move("d");
+    await vi.waitFor(() => expect(seen.slice().sort()).toEqual(["a", "b", "c", "d"]));
+    expect(lost[0]).toBe("shutdown");
+    expect(subscribed[1]).toMatchObject({ recovered: true, resumed: true });
+    stopping.abort();
+    await reading;
+  },
+);
 
 test("the client says what is wrong at once: no engine, a wrong filter, a wrong address", async () => {
   await start();
   const first = (options: Parameters<typeof follow>[0]) => follow(options).next();
-  await expect(first({ url: "http://127.0.0.1:1", connectMs: 300 })).rejects.toMatchObject({ code: "ENGINE_UNREACHABLE" });
+  await expect(first({ url: "http://127.0.0.1:1", connectMs: 300 })).rejects.toMatchObject({
+    code: "ENGINE_UNREACHABLE",
+  });
   await expect(first({ url: `http://127.0.0.1:${port}`, filter: { to: "Vip" } })).rejects.toMatchObject({
     code: "ENGINE_REFUSED",
     message: expect.stringContaining('no segment is named "Vip"'),

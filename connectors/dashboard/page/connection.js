@@ -49,7 +49,8 @@ export class Connection {
     this.#wanted = wanted;
     this.#position = undefined;
     if (this.#socket?.readyState === WebSocket.OPEN) {
-      if (before > 0) for (const topic of ["counts", "moves"]) this.#send({ type: "unsubscribe", id: `${topic}-${before}` });
+      if (before > 0)
+        for (const topic of ["counts", "moves"]) this.#send({ type: "unsubscribe", id: `${topic}-${before}` });
       this.#subscribe();
     } else if (this.#socket === undefined) {
       this.#connect();

@@ -7,7 +7,11 @@ import { byId, count, element, share, shortCount } from "./format.js";
  * @typedef {{ body: HTMLTableSectionElement, rows: Dimension, columns: Dimension, cells: HTMLElement[][], lines: HTMLElement[], heads: HTMLElement[] }} Table
  */
 
-const PAIRS = [["recency", "frequency"], ["recency", "monetary"], ["frequency", "monetary"]];
+const PAIRS = [
+  ["recency", "frequency"],
+  ["recency", "monetary"],
+  ["frequency", "monetary"],
+];
 
 export class Crosstables {
   #place = byId("crosstables");

@@ -27,7 +27,8 @@ const stream = new Stream();
 const crosstables = new Crosstables();
 const segments = new Segments((segment) => {
   only.hidden = segment === undefined;
-  if (segment !== undefined && only.firstElementChild) only.firstElementChild.textContent = `Only from and to ${segment ?? NONE}`;
+  if (segment !== undefined && only.firstElementChild)
+    only.firstElementChild.textContent = `Only from and to ${segment ?? NONE}`;
   stream.only(segment);
 });
 only.querySelector("button")?.addEventListener("click", () => segments.clearPick());
@@ -126,7 +127,10 @@ function showStatus({ clock, lag, live, partitions }) {
   byId("position").title = partitions.map((one) => `partition ${one.partition}: ${count(one.position)}`).join("\n");
   byId("position").hidden = false;
   const failed = partitions.find(({ state }) => state === "failed" || state === "silent");
-  if (failed !== undefined) tell(`Partition ${failed.partition} ${failed.state === "failed" ? "has stopped" : "does not answer"}${failed.error === undefined ? "" : `: ${failed.error}`}`);
+  if (failed !== undefined)
+    tell(
+      `Partition ${failed.partition} ${failed.state === "failed" ? "has stopped" : "does not answer"}${failed.error === undefined ? "" : `: ${failed.error}`}`,
+    );
   else if (!live) tell("History is loading. Moves show once it is in.");
   else tell("");
 }

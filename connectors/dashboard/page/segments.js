@@ -76,7 +76,11 @@ export class Segments {
   /** @param {string | null} name @param {number | null} index @param {number} segments */
   #add(name, index, segments) {
     const fill = element("span", "fill");
-    const cells = { count: element("span", "count", "–"), share: element("span", "share"), flow: element("span", "flow") };
+    const cells = {
+      count: element("span", "count", "–"),
+      share: element("span", "share"),
+      flow: element("span", "flow"),
+    };
     const button = element(
       "button",
       "segment",

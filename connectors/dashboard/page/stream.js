@@ -183,7 +183,12 @@ function more({ before, after, currency, revision, due }) {
     ["Orders ever", count(before.ordersEver), count(after.ordersEver)],
     ["Spend ever", money(before.spendEver, currency), money(after.spendEver, currency)],
     ["Points", count(before.points), count(after.points)],
-    ["Last order", ...(/** @type {[string, string]} */ ([before, after].map((v) => (v.lastOrder === null ? "–" : dayOf(v.lastOrder)))))],
+    [
+      "Last order",
+      .../** @type {[string, string]} */ (
+        [before, after].map((v) => (v.lastOrder === null ? "–" : dayOf(v.lastOrder)))
+      ),
+    ],
   ];
   const rows = lines.map(([name, was, is]) => {
     const head = element("th", "", name);
