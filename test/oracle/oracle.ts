@@ -155,7 +155,7 @@ export function oracle(
     if (version === known.version && same) return { outcome: "duplicate" };
     if (version === 0n) return { dead: "conflict" };
     const replace = (copy: Known): void => {
-      const old = copy.orders.findIndex((order) => order === known);
+      const old = copy.orders.indexOf(known);
       copy.orders[old] = { ...fresh, reversals: known.reversals };
     };
     if (!late && overflows(customer, replace)) return { dead: "overflow" };
