@@ -30,7 +30,7 @@ interface Node {
   readonly entries: Map<string, { slot: number | null; child: Node | null }>;
 }
 
-/** The table of a source. Throws InputError (CONFIG_INVALID) for a path or text that is too long, or a table above 64 KiB. */
+/** The table of a source. Throws InputError (CONFIG_INVALID) for a path or text that is too long, no path at all, or a table above 64 KiB. */
 export function encodeSource(source: Source): Uint8Array {
   const paths = new Map<string, number>();
   const root: Node = { entries: new Map() };
@@ -38,6 +38,12 @@ export function encodeSource(source: Source): Uint8Array {
     const path = source.fields[field];
     return path === undefined ? NO_SLOT : enterPath(root, path, paths, `sources.${source.name}.fields.${field}`);
   });
+
+  if (root.entries.size === 0)
+    throw new InputError(
+      "CONFIG_INVALID",
+      `sources.${source.name}.fields: at least one field was expected, found none`,
+    );
 
   const writer = new TableWriter(source.name);
   writer.reserve(HEAD_BYTES);
@@ -118,7 +124,9 @@ function writeNode(writer: TableWriter, node: Node): number {
     head.set(encoder.encode(key).subarray(0, 8));
     writer.bytes.set(head, entryAt);
     const words = [text.length, text.at, child, slotsBeneath(entry)];
-    words.push(entry.slot === null ? 0 : 1 << entry.slot, entry.slot ?? NO_SLOT);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what JSON must escape
+    const isPlain = !/["\\\u0000-\u001f]/.test(key);
+    words.push(entry.slot === null ? 0 : 1 << entry.slot, (entry.slot ?? NO_SLOT) | (Number(isPlain) << 16));
     for (const [n, word] of words.entries()) writer.view.setUint32(entryAt + 8 + n * 4, word, true);
     entryAt += ENTRY_BYTES;
   }

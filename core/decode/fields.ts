@@ -23,7 +23,7 @@ import {
 import { SCRATCH_BYTES } from "../layout";
 import { decimalsOf, readAmount } from "./amount";
 import { digits, findDigits, NO_DIGITS } from "./digits";
-import { ABSENT, ESCAPED, FALSE, FLOAT, Found, foundAt, NUMBER, TEXT, TRUE, UNSIGNED } from "./found";
+import { ABSENT, ESCAPED, FALSE, FLOAT, Found, foundAt, NUMBER, TEXT, TRUE } from "./found";
 import { HAS_FRACTION, NO_NUMBER, number, READ, readInteger, TOO_LOW } from "./number";
 import { meaningOf, STATUS_CANCEL, STATUS_ORDER, STATUS_SKIP, STATUS_UNKNOWN, Table } from "./table";
 import { readText, readWord, text, textLength } from "./text";

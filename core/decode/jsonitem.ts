@@ -15,7 +15,7 @@ import {
   pastSpace,
   QUOTE,
 } from "./json";
-import { childOf, Entry, entryAfter, findEntry, firstEntry, rootOf, Table } from "./table";
+import { childOf, Entry, entryAfter, findEntry, firstEntry, isKey, rootOf, Table } from "./table";
 
 /** Keys with escapes are compared here; of longer ones than any mapped key the first bytes are enough. */
 const KEY_MAX: u32 = 256;
@@ -35,9 +35,14 @@ function readMap(table: Table, node: usize, p: usize, end: usize, depth: i32): u
   while (true) {
     if (p >= end || <u32>load<u8>(p) != QUOTE) return 0;
     const key = p + 1;
-    p = checkString(key, end);
-    if (p == 0) return 0;
-    const found = findKey(table, node, next, key, p - 1, end);
+    let found = next;
+    if (isNext(table, next, key, end)) {
+      p = key + changetype<Entry>(next).length + 1;
+    } else {
+      p = checkString(key, end);
+      if (p == 0) return 0;
+      found = findKey(table, node, next, key, p - 1, end);
+    }
     p = pastSpace(p, end);
     if (p >= end || <u32>load<u8>(p) != COLON) return 0;
     p = pastSpace(p + 1, end);
@@ -55,6 +60,14 @@ function readMap(table: Table, node: usize, p: usize, end: usize, depth: i32): u
     if (byte != COMMA) return 0;
     p = pastSpace(p, end);
   }
+}
+
+/** Does the key of the entry, and a quote, stand at `key`? A key that needs escapes is looked for another way. */
+@inline function isNext(table: Table, at: usize, key: usize, end: usize): bool {
+  const entry = changetype<Entry>(at);
+  const length = entry.length;
+  if (!entry.isPlain || end - key < <usize>length + 8 || <u32>load<u8>(key + length) != QUOTE) return false;
+  return isKey(table, at, key, length);
 }
 
 /** The node's entry for the checked key from `from` to `to`, 0 where there is none. */

@@ -11,9 +11,9 @@ export const KIND_FLOAT: u32 = 4;
 export const KIND_NIL: u32 = 5;
 export const KIND_FALSE: u32 = 6;
 export const KIND_TRUE: u32 = 7;
-export const KIND_BYTES: u32 = 8;
-export const KIND_EXTENSION: u32 = 9;
-export const KIND_NONE: u32 = 10;
+const KIND_BYTES: u32 = 8;
+const KIND_EXTENSION: u32 = 9;
+const KIND_NONE: u32 = 10;
 
 // For each first byte, two bytes: its kind and how many bytes of size or value follow it (of an extension its
 // type included). What a byte says by itself (a fixint, the size in a fixstr) is told from the byte.
@@ -76,7 +76,7 @@ export function sizeOf(p: usize, first: u32, kind: u32): u64 {
 }
 
 /** Position behind `count` values from `p` on, 0 where one of them is wrong. */
-export function checkValues(p: usize, end: usize, count: u64, depth: i32): usize {
+function checkValues(p: usize, end: usize, count: u64, depth: i32): usize {
   if (count > <u64>(end - p)) return 0; // a value takes at least a byte
   for (; count > 0; count--) {
     if (p >= end) return 0;

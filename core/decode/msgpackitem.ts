@@ -4,6 +4,7 @@ import { FALSE, FLOAT, forget, INTEGER, OTHER, placeOf, TEXT, TRUE, UNSIGNED } f
 import { DEPTH_MAX } from "./json";
 import {
   bigEndian,
+  checkText,
   checkValue,
   headLength,
   KIND_FALSE,
@@ -16,7 +17,7 @@ import {
   kindOf,
   sizeOf,
 } from "./msgpack";
-import { childOf, Entry, entryAfter, findEntry, firstEntry, rootOf, Table } from "./table";
+import { childOf, Entry, entryAfter, findEntry, firstEntry, isKey, rootOf, Table } from "./table";
 
 /** Position behind the item at `p`, 0 where it is wrong. Its values below a field, or below itself where it is no map, may nest DEPTH_MAX deep. */
 export function readMsgpackItem(table: Table, p: usize, end: usize): usize {
@@ -35,9 +36,14 @@ function readMap(table: Table, node: usize, p: usize, end: usize, depth: i32): u
   p = body;
   for (; pairs > 0; pairs--) {
     const key = p;
-    p = checkValue(p, end, depth);
-    if (p == 0) return 0;
-    const found = findKey(table, node, next, key, p, end);
+    let found = next;
+    if (isNext(table, next, key, end)) {
+      p = key + 1 + changetype<Entry>(next).length;
+    } else {
+      p = checkValue(p, end, depth);
+      if (p == 0) return 0;
+      found = findKey(table, node, next, key, p, end);
+    }
     if (found) {
       p = readValue(table, changetype<Entry>(found), p, end, depth);
       next = entryAfter(node, found);
@@ -48,6 +54,16 @@ function readMap(table: Table, node: usize, p: usize, end: usize, depth: i32): u
   }
   return p;
 }
+
+/** Does the key of the entry stand at `p`, as a short text? Longer ones, and the message's last, are looked for another way. */
+@inline function isNext(table: Table, at: usize, p: usize, end: usize): bool {
+  if (end - p < 1 + SHORT_MAX + 8) return false;
+  const first = <u32>load<u8>(p);
+  return (first & 0xe0) == 0xa0 && isKey(table, at, p + 1, first & 0x1f);
+}
+
+/** Longest text whose size is in its first byte. */
+const SHORT_MAX: usize = 31;
 
 /** The node's entry for the checked key from `from` to `to`, 0 where there is none: no path has a key that is no text. */
 @inline function findKey(table: Table, node: usize, first: usize, from: usize, to: usize, end: usize): usize {
@@ -63,36 +79,64 @@ function readValue(table: Table, entry: Entry, p: usize, end: usize, depth: i32)
   forget(entry.beneath);
   if (p >= end) return 0;
   const first = <u32>load<u8>(p);
-  const kind = kindOf(first);
-  if (kind == KIND_MAP && entry.child) {
-    if (entry.bit) placeOf(entry.slot).type = OTHER;
+  if (entry.bit == 0 || entry.child) return readBranch(table, entry, p, end, depth);
+  if (first < 0x80 || first >= 0xe0) {
+    keep(entry, INTEGER, <u64>(<i64>(<i8>first)));
+    return p + 1;
+  }
+  if ((first & 0xe0) == 0xa0) {
+    const behind = checkText(p + 1, first & 0x1f, end);
+    if (behind) keepText(entry, p + 1, behind);
+    return behind;
+  }
+  return readLeaf(entry, p, end, first, depth);
+}
+
+@inline function keep(entry: Entry, type: u32, bits: u64): void {
+  const found = placeOf(entry.slot);
+  found.type = type;
+  found.bits = bits;
+}
+
+@inline function keepText(entry: Entry, from: usize, to: usize): void {
+  const found = placeOf(entry.slot);
+  found.type = TEXT;
+  found.bits = from;
+  found.length = <u32>(to - from);
+}
+
+/** Reads the value of a key that paths lead through. */
+function readBranch(table: Table, entry: Entry, p: usize, end: usize, depth: i32): usize {
+  const first = <u32>load<u8>(p);
+  if (kindOf(first) == KIND_MAP && entry.child) {
+    if (entry.bit) keep(entry, OTHER, 0);
     return readMap(table, childOf(table, entry), p, end, depth - 1);
   }
+  return entry.bit ? readLeaf(entry, p, end, first, depth) : checkValue(p, end, depth);
+}
+
+/** Reads a value that a path ends at. */
+function readLeaf(entry: Entry, p: usize, end: usize, first: u32, depth: i32): usize {
   const behind = checkValue(p, end, depth);
-  if (entry.bit == 0 || kind == KIND_NIL || behind == 0) return behind;
-  const found = placeOf(entry.slot);
-  if (kind == KIND_TEXT) {
-    const body = p + 1 + headLength(first);
-    found.type = TEXT;
-    found.bits = body;
-    found.length = <u32>(behind - body);
-  } else if (kind == KIND_INTEGER) {
-    found.bits = integerAt(p, first);
-    found.type = first == 0xcf && <i64>found.bits < 0 ? UNSIGNED : INTEGER;
+  if (behind == 0) return 0;
+  const kind = kindOf(first);
+  if (kind == KIND_INTEGER) {
+    const value = integerAt(p, first);
+    keep(entry, first == 0xcf && <i64>value < 0 ? UNSIGNED : INTEGER, value);
+  } else if (kind == KIND_TEXT) {
+    keepText(entry, p + 1 + headLength(first), behind);
   } else if (kind == KIND_FLOAT) {
     const bits = bigEndian(p + 1, headLength(first));
-    found.type = FLOAT;
-    found.bits = first == 0xcb ? bits : reinterpret<u64>(<f64>reinterpret<f32>(<u32>bits));
-  } else {
-    found.type = kind == KIND_TRUE ? TRUE : kind == KIND_FALSE ? FALSE : OTHER;
+    keep(entry, FLOAT, first == 0xcb ? bits : reinterpret<u64>(<f64>reinterpret<f32>(<u32>bits)));
+  } else if (kind != KIND_NIL) {
+    keep(entry, kind == KIND_TRUE ? TRUE : kind == KIND_FALSE ? FALSE : OTHER, 0);
   }
   return behind;
 }
 
 /** The integer at `p` in 64 bits, its sign extended. */
 function integerAt(p: usize, first: u32): u64 {
-  if (first < 0x80) return first;
-  if (first >= 0xe0) return <u64>(<i64>(<i8>first));
+  if (first < 0x80 || first >= 0xe0) return <u64>(<i64>(<i8>first));
   const value = bigEndian(p + 1, headLength(first));
   if (first == 0xd0) return <u64>(<i64>(<i8>value));
   if (first == 0xd1) return <u64>(<i64>(<i16>value));

@@ -64,7 +64,7 @@ export function readFloatScaled(value: f64, decimals: u32): i32 {
 }
 
 /** Value of `length` digits, at most 18. */
-export function plainDigits(p: usize, length: usize): i64 {
+function plainDigits(p: usize, length: usize): i64 {
   let value: i64 = 0;
   for (; length >= 8; length -= 8, p += 8) value = value * 100_000_000 + eightDigits(p);
   for (; length > 0; length--, p++) value = value * 10 + <i64>(load<u8>(p) - 0x30);

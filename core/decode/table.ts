@@ -57,7 +57,8 @@ export const STATUS_UNKNOWN: u8 = 3;
   child: u32; // node of the map under it; 0: no path goes on
   beneath: u32; // bit set of the slots under it, its own included
   bit: u32; // 1 << slot; 0: no path ends here
-  slot: u32;
+  slot: u16;
+  isPlain: u16; // its bytes stand for themselves in a JSON string
 }
 if (offsetof<Entry>() != 32) ERROR("Entry is written by runtime/fieldtable.ts");
 
@@ -96,6 +97,18 @@ const NODE_HEAD: usize = 8;
 @inline export function entryAfter(node: usize, entry: usize): usize {
   const next = entry + offsetof<Entry>();
   return next == endOfEntries(node) ? node + NODE_HEAD : next;
+}
+
+/**
+ * Is this the entry of the key of `length` bytes? The whole key, and 8 bytes at least, can be read: so keys in the
+ * usual order are found without being looked at byte by byte, and need no check, as the table's own are well-formed.
+ */
+@inline export function isKey(table: Table, at: usize, key: usize, length: u32): bool {
+  const entry = changetype<Entry>(at);
+  if (entry.length != length) return false;
+  const word = load<u64>(key);
+  if (length < 8) return (word & ((<u64>1 << (length << 3)) - 1)) == entry.head;
+  return word == entry.head && (length == 8 || sameTail(table, entry, key));
 }
 
 /** The node's entry for a key, 0 where there is none; the search begins at `first` and goes round. `head` as `headWord` makes it. */

@@ -6,7 +6,7 @@
  * - `@msgpack/msgpack` refuses the key `__proto__`; here it is a key like any other.
  * - A message that begins with a byte of no MessagePack map or list is JSON, so a MessagePack scalar is refused.
  */
-import { decode, encode, ExtData } from "@msgpack/msgpack";
+import { decode, ExtData, encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import type { Source } from "../../runtime/settings.js";
@@ -14,7 +14,7 @@ import { build, type DecodedItem, Decoder, SOURCE } from "./decoder.js";
 
 const D0 = 1767225600000;
 /** Cases of each property; more with FUZZ_RUNS. */
-const RUNS = Number(process.env["FUZZ_RUNS"] ?? 300);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 300);
 
 /** Deep paths, two fields on one path and a path below another's value. */
 const DEEP: Source = {

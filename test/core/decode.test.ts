@@ -1,7 +1,7 @@
 import { encode } from "@msgpack/msgpack";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Field, Source } from "../../runtime/settings.js";
-import { build, type Built, Decoder, type DecodedItem, SOURCE } from "./decoder.js";
+import { type Built, build, type DecodedItem, Decoder, SOURCE } from "./decoder.js";
 
 const D0 = 1767225600000;
 const ORDER = { id: "a", customer: "c1", time: D0, amount: 100 };
@@ -430,6 +430,20 @@ describe("a source", () => {
     });
     const escaped = `{"id\\u0000":"a","customer_reference\\u005fnumber":"c","\\u00fcn\\u00efcode\\u20ac\\ud834\\udd1ekey":${D0},"abcdef\\u0067h":1}`;
     expect(json(escaped, odd)).toMatchObject({ verdict: "fine", id: "a", customer: "c", time: D0, amount: 1 });
+    const quoted = sourceOf({ fields: { id: ['a\\"'], customer: ["b\\u0063"], time: [""], amount: ["é"] } });
+    expect(both({ 'a\\"': "a", "b\\u0063": "c1", bc: "no", "": D0, é: 1, e: 2 }, quoted)).toMatchObject({
+      id: "a",
+      customer: "c1",
+      time: D0,
+      amount: 1,
+    });
+    const near = `{"a\\":1,"b\\u0063":"no","":${D0},"é":1,"a\\\\\\"":"a","b\\\\u0063":"c1"}`;
+    expect(json(near.replace('"a\\":1,', ""), quoted)).toMatchObject({
+      verdict: "fine",
+      id: "a",
+      customer: "c1",
+      time: D0,
+    });
   });
 
   test.each([
@@ -551,6 +565,7 @@ describe("a source", () => {
     expect(() => decoder.decode("{}", sourceOf({ guests }))).toThrow(/sources\.tidemark.*65536 bytes/);
     expect(() => decoder.decode("{}", sourceOf({}, { id: ["a", "b", "c", "d", "e"] }))).toThrow(/1 to 4 keys/);
     expect(() => decoder.decode("{}", sourceOf({}, { id: ["k".repeat(257)] }))).toThrow(/256 bytes/);
+    expect(() => decoder.decode("{}", sourceOf({ fields: {} }))).toThrow(/at least one field/);
     expect(() => decoder.decode("{}", sourceOf({ zone: "Mars/Base" }))).toThrow(/Europe\/Warsaw/);
   });
 });

@@ -28,7 +28,7 @@ const ITEM_FIELDS = [
   "verdict",
   "isVoid",
 ] as const;
-const ADDRESSES = ["SOURCES", "SOURCE_BYTES", "CHANNELS", "CHANNEL_BYTES", "ITEMS", "ITEM_BYTES", "ITEMS_MAX"] as const;
+const ADDRESSES = ["SOURCES", "SOURCE_BYTES", "CHANNELS", "CHANNEL_BYTES", "ITEMS", "ITEM_BYTES"] as const;
 const PAGE = 0x10000;
 
 const ENTRY = [
@@ -173,25 +173,6 @@ export class Decoder {
     }
     if (items.length !== count) throw new Error(`${count} items were announced, ${items.length} read`);
     return items;
-  }
-
-  /** Decodes and looks at nothing: for measuring. Returns the items. */
-  run(start: number, length: number, source: number): number {
-    let count = this.exports.beginMessage(start, length, source);
-    while (this.exports.decodeBlock(32) > 0) count += 0;
-    return count;
-  }
-
-  /** Checks a message only. */
-  check(start: number, length: number, source: number): number {
-    return this.exports.beginMessage(start, length, source);
-  }
-
-  /** Puts a message where it can be decoded again and again. */
-  place(body: Uint8Array): number {
-    const start = this.address("INPUT");
-    this.bytes.set(body, start);
-    return start;
   }
 
   private itemAt(n: number, messageStart: number): DecodedItem {
