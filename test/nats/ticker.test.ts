@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Ticker, type TickView } from "../../connectors/nats/ticker.js";
+import type { Clock } from "../../runtime/settings.js";
+
+beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }));
+afterEach(() => void vi.useRealTimers());
+
+/** A partition and a broker whose clock is `skew` ms ahead of ours. */
+function bench(clock: Clock = "broker", skew = 0) {
+  const view: { -readonly [K in keyof TickView]: TickView[K] } = {
+    sequence: 10,
+    clock: 900_000,
+    overdue: null,
+    nextDue: null,
+    inFlight: 0,
+  };
+  const published: { at: number; time: number | undefined }[] = [];
+  let last = 10;
+  const ticker = new Ticker({
+    clock,
+    tickMs: 100,
+    now: Date.now,
+    view: () => view,
+    publish: async (time) => {
+      published.push({ at: Date.now(), time });
+      return ++last;
+    },
+  });
+  /** The tick comes back with the broker's stamp; `after` says what the partition is then. */
+  const apply = async (after: Partial<TickView> = {}) => {
+    await vi.advanceTimersByTimeAsync(0);
+    const stamp = Date.now() + skew;
+    Object.assign(view, { sequence: last, clock: stamp }, after);
+    ticker.observe(stamp);
+    ticker.consider();
+  };
+  return { view, ticker, published, apply };
+}
+
+describe("the ticker", () => {
+  test("publishes nothing while nothing is due, and before the input was read", async () => {
+    const { view, ticker, published } = bench();
+    ticker.consider();
+    ticker.start();
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(published).toHaveLength(0);
+    view.nextDue = Date.now() + 5_000;
+    ticker.stop();
+    ticker.consider();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(published).toHaveLength(0);
+  });
+
+  test("ticks once when the due instant has passed, and not again before that tick was applied", async () => {
+    const { view, ticker, published, apply } = bench();
+    view.nextDue = 1_005_000;
+    ticker.start();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(published).toEqual([{ at: 1_005_001, time: undefined }]);
+    await apply({ nextDue: null });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(published).toHaveLength(1);
+  });
+
+  test("a message that passes the instant makes the tick needless", async () => {
+    const { view, ticker, published } = bench();
+    view.nextDue = 1_005_000;
+    ticker.start();
+    view.nextDue = 1_900_000;
+    ticker.consider();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(published).toHaveLength(0);
+  });
+
+  test("a tick stamped too early is repeated, at most one in tickMs, and the broker's clock is learnt", async () => {
+    const { view, ticker, published, apply } = bench("broker", -2_000);
+    view.nextDue = 1_005_000;
+    ticker.start();
+    await vi.advanceTimersByTimeAsync(5_001);
+    await apply();
+    expect(published).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(published.map(({ at }) => at)).toEqual([1_005_001, 1_007_001]);
+  });
+
+  test("while due things wait, the next tick follows as soon as the last output is stored", async () => {
+    const { view, ticker, published, apply } = bench();
+    view.nextDue = 999_000;
+    ticker.start();
+    await apply({ overdue: 999_000, inFlight: 5 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(published).toHaveLength(1);
+    view.inFlight = 0;
+    ticker.consider();
+    await apply({ overdue: 999_000 });
+    await apply({ overdue: null, nextDue: null });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(published).toHaveLength(3);
+  });
+
+  test("under the events' clock it only drains, at the clock where the partition is", async () => {
+    const { view, ticker, published, apply } = bench("event");
+    view.nextDue = 950_000;
+    ticker.start();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(published).toHaveLength(0);
+    view.overdue = 899_000;
+    ticker.consider();
+    expect(published).toEqual([{ at: 1_060_000, time: 900_000 }]);
+    await apply({ clock: 900_000, overdue: null });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(published).toHaveLength(1);
+  });
+});
