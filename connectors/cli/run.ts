@@ -201,7 +201,8 @@ async function announceReady(engine: Engine, log: Logger, signal: AbortSignal): 
   const started = performance.now();
   while (!engine.ready().ok) {
     if (signal.aborted) return;
-    await delay(READY_POLL_MS);
+    // Not worth staying for: an engine that failed is never ready.
+    await delay(READY_POLL_MS, undefined, { ref: false });
   }
   try {
     const customers = Math.max(0, ...(await engine.counts()).map((counts) => counts.customers));
