@@ -135,7 +135,7 @@ export class Stream {
     customer.title = subject;
     const path = element("div", "path", this.#place(from.segment));
     if (from.segment !== to.segment) path.append(element("span", "arrow", "→"), this.#place(to.segment));
-    const summary = element("summary", "", element("div", "line", customer, when), path, why(cause));
+    const summary = element("summary", "", element("div", "line", customer, when), path, why(cause, from.segment !== null));
     if (next !== null) {
       summary.append(element("div", "then", `then ${next.segment} on ${dayOf(next.at)}, if nothing is bought`));
     }
@@ -155,8 +155,8 @@ export class Stream {
   }
 }
 
-/** What did it, and which bands changed. @param {Cause} cause */
-function why({ kind, event, order, channel, boundaries }) {
+/** What did it, and which bands changed. @param {Cause} cause @param {boolean} bands */
+function why({ kind, event, order, channel, boundaries }, bands) {
   const where = channel === null ? "" : ` on ${channel}`;
   const about = order === null || order === event ? "" : ` of order ${order}`;
   /** @type {Record<string, string>} */
@@ -170,7 +170,7 @@ function why({ kind, event, order, channel, boundaries }) {
     tenure: "Longer a customer",
     model: "The model changed",
   };
-  const changes = boundaries.map((text) => element("span", "boundary", text));
+  const changes = (bands ? boundaries : []).map((text) => element("span", "boundary", text));
   return element("div", "why", element("span", "", words[kind] ?? kind), ...changes);
 }
 
