@@ -32,7 +32,10 @@ describe("imports run one way", () => {
             const target = normalize(join(dirname(file), name)).split("/")[0] as string;
             assert(imports.includes(target), `${file} imports ${name}`);
           } else {
-            assert(world || !/^node:|^(ws|nats|hono|pino|commander|prom-client)\b/.test(name), `${file} imports ${name}`);
+            assert(
+              world || !/^node:|^(ws|nats|hono|pino|commander|prom-client)\b/.test(name),
+              `${file} imports ${name}`,
+            );
           }
         }
       }
@@ -50,7 +53,14 @@ describe("imports run one way", () => {
 test("the top level holds what the design says and what the ecosystem requires", () => {
   const top = new Set(tracked.map((file) => file.split("/")[0] as string));
   const folders = ["core", "runtime", "connectors", "bench", "deploy", "test", ".ci"];
-  const files = ["package.json", "package-lock.json", "tsconfig.json", "asconfig.json", "biome.json", "vitest.config.ts"];
+  const files = [
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "asconfig.json",
+    "biome.json",
+    "vitest.config.ts",
+  ];
   const texts = ["README.md", "LICENSE", "CHANGELOG.md", ".gitignore", ".npmrc"];
   for (const name of top) assert([...folders, ...files, ...texts].includes(name), name);
 });
