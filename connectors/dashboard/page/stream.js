@@ -135,7 +135,13 @@ export class Stream {
     customer.title = subject;
     const path = element("div", "path", this.#place(from.segment));
     if (from.segment !== to.segment) path.append(element("span", "arrow", "→"), this.#place(to.segment));
-    const summary = element("summary", "", element("div", "line", customer, when), path, why(cause, from.segment !== null));
+    const summary = element(
+      "summary",
+      "",
+      element("div", "line", customer, when),
+      path,
+      why(cause, from.segment !== null),
+    );
     if (next !== null) {
       summary.append(element("div", "then", `then ${next.segment} on ${dayOf(next.at)}, if nothing is bought`));
     }
