@@ -47,13 +47,16 @@ export interface OwnerStatus extends PartitionStatus {
 /** What waits between broker and kernel, a partition: messages and bytes of one pull; the same again is being applied. */
 const READ_MESSAGES_MAX = 4_096;
 const READ_BYTES_MAX = 8 * 1_048_576;
-/** What is applied before the thread looks at its socket again. */
+/** What is handed to the partition at a time. */
 const SLICE_MESSAGES_MAX = 512;
 const SLICE_BYTES_MAX = 1_048_576;
 const SUBJECTS_MAX = 1_024;
 /** Until the end of the input is known, it is looked for this often. */
 const REPLAY_IDLE_MS = 50;
-const CONTROL_MS_MAX = 15_000;
+/** Work without a look at the socket; what one call of the kernel takes comes on top. */
+const BREATH_MS_MAX = 10;
+/** A control message that no stream takes for so long is not allowed, or has no room. */
+const CONTROL_MS_MAX = 60_000;
 const STOP_MS_MAX = 5_000;
 /** Records whose delay is measured at a time; more in flight are not measured. */
 const DELAYS_MAX = 65_536;
@@ -73,6 +76,10 @@ export class PartitionOwner {
   #error: string | undefined;
   /** Stamps of the messages behind records in flight, by ledger number. */
   readonly #stamps: { number: number; stamp: number }[] = [];
+  #breathedAt = 0;
+  /** A message may be applied in part: nobody else looks at the kernel now. */
+  #applying = false;
+  readonly #readers = new Set<(partition: Partition) => void>();
   #streamFirst = 0;
   #streamLast = 0;
   #erased = 0;
@@ -150,13 +157,17 @@ export class PartitionOwner {
         for (const part of slices(messages, streams.control)) {
           const slice = part.map((message) => this.#inputOf(message, partition.settings));
           this.#checkClock(slice);
+          this.#applying = true;
           for (const records of this.#timed(partition.apply(slice))) {
             this.#stampRecords(records, slice);
             await ledger.append(records, signal);
             if (signal.aborted) break;
+            await this.#breathe();
           }
           if (signal.aborted) break;
-          await new Promise((resolve) => setImmediate(resolve));
+          this.#applying = false;
+          this.#serveReaders();
+          await this.#breathe();
         }
         if (signal.aborted) break;
         if (this.state === "running" && reader.atEnd && messages.length > 0)
@@ -179,15 +190,23 @@ export class PartitionOwner {
     }
   }
 
-  /** Resolves when nothing is overdue and all output is stored; false when that took too long. */
-  async drained(msMax: number): Promise<boolean> {
-    const end = performance.now() + msMax;
-    for (;;) {
-      const ready = this.#state === "running" && this.#partition?.overdue === null && this.#ledger?.inFlight === 0;
-      if (ready) return true;
-      if (performance.now() > end || this.#state === "failed" || this.#state === "stopped") return false;
-      await sleep(10);
-    }
+  /**
+   * What `read` gives of the partition between two slices, once the input was read to its end and nothing is overdue:
+   * rows are then exact at the clock. Throws Error where that takes longer than `msMax`, or the partition has failed.
+   */
+  atRest<T>(read: (partition: Partition) => T, msMax: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#readers.delete(reader);
+        reject(new Error(`partition ${this.streams.partition} has not caught up (${this.#error ?? this.#state})`));
+      }, msMax);
+      const reader = (partition: Partition) => {
+        clearTimeout(timer);
+        resolve(read(partition));
+      };
+      this.#readers.add(reader);
+      this.#serveReaders();
+    });
   }
 
   /** Moves T on to the broker's now, and resolves once that is applied. */
@@ -243,6 +262,20 @@ export class PartitionOwner {
     };
   }
 
+  #serveReaders(): void {
+    const partition = this.#partition;
+    if (this.#applying || this.#state !== "running" || partition === undefined || partition.overdue !== null) return;
+    for (const reader of this.#readers) reader(partition);
+    this.#readers.clear();
+  }
+
+  /** Lets the thread look at its socket and timers: acknowledgements, questions, the other partitions. */
+  async #breathe(): Promise<void> {
+    if (performance.now() - this.#breathedAt < BREATH_MS_MAX) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#breathedAt = performance.now();
+  }
+
   #makePartition(settings: Settings): Partition {
     const { wasm, seed, streams } = this.#options;
     this.#partition = new Partition({ wasm, settings, partition: streams.partition, seed, adopted: streams.adopted });
@@ -278,6 +311,7 @@ export class PartitionOwner {
       );
     if (!partition.live) await this.#publishControl(controlMessage({ type: "live" }), "live", signal);
     this.#state = "running";
+    this.#serveReaders();
     this.#ticker.start();
   }
 

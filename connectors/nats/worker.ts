@@ -114,29 +114,19 @@ function counts(seen: number | null): { seen: number; counts: ModelCounts[] } | 
 
 async function openState(number: number, token: number, tick: boolean): Promise<StatePart> {
   const owner = owners.get(number);
-  if (tick) await owner?.tick(DRAIN_MS_MAX);
-  const drained = await owner?.drained(DRAIN_MS_MAX);
-  const partition = owner?.partition;
-  if (!drained || partition === undefined)
-    throw new Error(`partition ${number} has not caught up (${owner?.error ?? owner?.state ?? "not here"})`);
+  if (owner === undefined) throw new RangeError(`partition ${number} is not this worker's`);
   if (!states.has(token) && states.size >= STATES_MAX)
     throw new Error("too many answers about the state are under way");
-  const held = states.get(token) ?? {
-    rows: new Map<number, StateRow[]>(),
-    timer: setTimeout(() => closeState(token), STATE_MS_MAX),
-  };
-  states.set(token, held);
-  const rows = partition.state();
-  held.rows.set(number, rows);
-  const { clock, nextDue, position, settings } = partition;
-  return {
-    partition: number,
-    clock,
-    nextDue,
-    sequence: position.sequence,
-    rows: rows.length,
-    models: settings.models.map(({ name }) => name),
-  };
+  if (tick) await owner.tick(DRAIN_MS_MAX);
+  return owner.atRest((partition) => {
+    const held = states.get(token) ?? { rows: new Map(), timer: setTimeout(() => closeState(token), STATE_MS_MAX) };
+    states.set(token, held);
+    const rows = partition.state();
+    held.rows.set(number, rows);
+    const { clock, nextDue, position, settings } = partition;
+    const models = settings.models.map(({ name }) => name);
+    return { partition: number, clock, nextDue, sequence: position.sequence, rows: rows.length, models };
+  }, DRAIN_MS_MAX);
 }
 
 function closeState(token: number): void {
