@@ -386,6 +386,12 @@ function secretFrom(path: string | undefined): string | undefined {
   return path === undefined ? undefined : new TextDecoder().decode(bytesFrom(path)).trim();
 }
 
+/** No stream takes what was published: a refusal, or nobody listens on the subject. A slow answer is neither. */
+export function isRefusal(error: unknown): boolean {
+  if (error instanceof ApiError) return true;
+  return error instanceof RetryableError && (error.cause as { code?: unknown } | undefined)?.code === "503";
+}
+
 /** What a foreign error says, in one line. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error ?? "connection refused");
