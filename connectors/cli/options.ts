@@ -166,12 +166,18 @@ export function readOptions(flags: FileFlags) {
   };
 }
 
-/** Options of every command that talks to a broker. */
-export function addBrokerOptions(command: Command, what: string): Command {
+export const BROKER_DEFAULT = "nats://127.0.0.1:4222";
+
+/**
+ * Options of every command that talks to a broker. `choice`: one that does so only where --nats is given, so that
+ * an environment that names a broker for all commands does not turn it that way.
+ */
+export function addBrokerOptions(command: Command, what: string, choice = false): Command {
   command.optionsGroup("Broker:");
   const option = (flags: string, description: string, env: string) =>
     command.addOption(new Option(flags, description).env(env));
-  option("--nats <url>", what, "TIDEMARK_NATS_URL");
+  if (choice) command.option("--nats [url]", `${what}; without a URL TIDEMARK_NATS_URL or the configuration's`);
+  else option("--nats <url>", what, "TIDEMARK_NATS_URL");
   option("--nats-creds <file>", "credentials file (.creds)", "TIDEMARK_NATS_CREDS_FILE");
   option("--nats-nkey <file>", "file with an NKey seed", "TIDEMARK_NATS_NKEY_FILE");
   option("--nats-token <file>", "file with a token", "TIDEMARK_NATS_TOKEN_FILE");
@@ -184,7 +190,8 @@ export function addBrokerOptions(command: Command, what: string): Command {
 }
 
 export interface BrokerFlags {
-  readonly nats?: string;
+  /** True: the one that the environment or the configuration names. */
+  readonly nats?: string | true;
   readonly natsCreds?: string;
   readonly natsNkey?: string;
   readonly natsToken?: string;
@@ -197,7 +204,8 @@ export interface BrokerFlags {
 
 /** How to connect: flags and environment before the configuration. Undefined where no broker is named. */
 export function brokerOptions(flags: BrokerFlags, edge: EdgeSettings["nats"]): BrokerOptions | undefined {
-  const servers = flags.nats ?? edge.url;
+  const named = flags.nats === true ? (process.env.TIDEMARK_NATS_URL ?? edge.url ?? BROKER_DEFAULT) : flags.nats;
+  const servers = named ?? edge.url;
   if (servers === undefined) return undefined;
   const given = {
     credentialsFile: flags.natsCreds ?? edge.credentialsFile,

@@ -4,13 +4,15 @@ import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { FatalError, InputError } from "../../runtime/errors.js";
 
-const BUFFER_CHARACTERS = 1 << 16;
+const BUFFER_BYTES = 1 << 16;
 
 export class Output {
   readonly name: string;
   readonly #stream: NodeJS.WritableStream;
   #failure: Error | undefined;
-  #buffer = "";
+  #text = "";
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
 
   private constructor(name: string, stream: NodeJS.WritableStream) {
     this.name = name;
@@ -33,20 +35,27 @@ export class Output {
     return output;
   }
 
-  /** To be awaited now and then: `await output.drained()`. */
+  /** To be followed now and then by `await output.drained()`. */
   write(text: string): void {
-    this.#buffer += text;
-    if (this.#buffer.length >= BUFFER_CHARACTERS) this.#push();
+    this.#text += text;
+    if (this.#text.length >= BUFFER_BYTES) this.flush();
+  }
+
+  /** The bytes must not change afterwards. */
+  writeBytes(bytes: Uint8Array): void {
+    this.#close();
+    this.#chunks.push(bytes);
+    this.#bytes += bytes.length;
+    if (this.#bytes >= BUFFER_BYTES) this.flush();
   }
 
   /** What was written is handed on now. */
   flush(): void {
-    this.#push();
-  }
-
-  writeBytes(bytes: Uint8Array): void {
-    this.#push();
-    this.#stream.write(bytes);
+    this.#close();
+    if (this.#bytes === 0) return;
+    this.#stream.write(Buffer.concat(this.#chunks));
+    this.#chunks = [];
+    this.#bytes = 0;
   }
 
   /** Resolves when there is room. Throws what writing met: FatalError (DISK_FULL) where the disk is full. */
@@ -66,7 +75,7 @@ export class Output {
 
   /** Everything is with the operating system afterwards. */
   async close(): Promise<void> {
-    this.#push();
+    this.flush();
     await this.drained();
     const stream = this.#stream;
     if (stream === process.stdout) {
@@ -80,10 +89,13 @@ export class Output {
     if (this.#failure !== undefined) throw failureOf(this.name, this.#failure);
   }
 
-  #push(): void {
-    if (this.#buffer === "") return;
-    this.#stream.write(this.#buffer);
-    this.#buffer = "";
+  /** Text written so far comes before bytes written next. */
+  #close(): void {
+    if (this.#text === "") return;
+    const bytes = Buffer.from(this.#text);
+    this.#chunks.push(bytes);
+    this.#bytes += bytes.length;
+    this.#text = "";
   }
 }
 

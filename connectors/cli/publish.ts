@@ -4,6 +4,7 @@ import { BATCH_BYTES, BATCH_EVENTS, Batcher, FileReader, instantText, type OutMe
 import {
   addBrokerOptions,
   addFileOptions,
+  BROKER_DEFAULT,
   type BrokerFlags,
   brokerOptions,
   configOption,
@@ -14,7 +15,7 @@ import {
   wholeNumber,
 } from "./options.js";
 import { Pace } from "./pace.js";
-import { BROKER_DEFAULT, Publishing } from "./publishing.js";
+import { Publishing } from "./publishing.js";
 import { count, counted, err, out, percent, progress, seconds } from "./terminal.js";
 
 interface Flags extends FileFlags, BrokerFlags {
@@ -64,7 +65,7 @@ async function publish(files: readonly string[], flags: Flags, signal: AbortSign
     progress: (share, rows) =>
       progress.show(() => `reading ${share === null ? "" : `${percent(share, 1)}, `}${counted(rows, "row")}`),
   });
-  const broker = brokerOptions({ ...flags, nats: flags.nats ?? edge.nats.url ?? BROKER_DEFAULT }, edge.nats);
+  const broker = brokerOptions(flags, edge.nats);
   const publishing = await Publishing.open({ servers: BROKER_DEFAULT, name: "tidemark publish", ...broker }, settings);
   const pace = new Pace(flags.rate, signal);
   const send = async (messages: readonly OutMessage[]) => {

@@ -9,7 +9,6 @@ import { ensureOrdersStreams } from "../nats/streams.js";
 
 /** Earliest time that a tick may carry. */
 const TICK_MIN = Date.UTC(1990, 0);
-export const BROKER_DEFAULT = "nats://127.0.0.1:4222";
 
 export class Publishing {
   /** Events and messages handed over so far. */

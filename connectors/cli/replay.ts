@@ -53,7 +53,7 @@ export function replayCommand(signal: AbortSignal): Command {
     .option("--dead <file>", "write every dead letter there, a JSON object a line; - is stdout")
     .option("--batch <events>", "events handed to the kernel as one message", wholeNumber(1, 65_535), BATCH_EVENTS)
     .option("--json", "print the summary as JSON");
-  addBrokerOptions(command, "read the orders streams of this broker to their end instead of files");
+  addBrokerOptions(command, "read the orders streams of this broker to their end instead of files", true);
   return command
     .addHelpText(
       "after",
@@ -224,6 +224,9 @@ export class Sink {
 
   #record(record: LedgerRecord): void {
     if (record.headers["Tidemark-Reason"] !== undefined) this.#dead?.write(`${deadLetterLine(record)}\n`);
-    else this.#migrations?.write(`${Buffer.from(record.body).toString()}\n`);
+    else {
+      this.#migrations?.writeBytes(record.body); // the very bytes that a ledger would hold
+      this.#migrations?.write("\n");
+    }
   }
 }

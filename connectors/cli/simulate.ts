@@ -16,6 +16,7 @@ import {
 } from "../file/index.js";
 import {
   addBrokerOptions,
+  BROKER_DEFAULT,
   type BrokerFlags,
   brokerOptions,
   configOption,
@@ -26,7 +27,7 @@ import {
 } from "./options.js";
 import { Output } from "./output.js";
 import { Pace } from "./pace.js";
-import { BROKER_DEFAULT, Publishing } from "./publishing.js";
+import { Publishing } from "./publishing.js";
 import { counted, err, percent, progress } from "./terminal.js";
 
 interface Flags extends BrokerFlags {
@@ -70,7 +71,7 @@ export function simulateCommand(signal: AbortSignal): Command {
     .option("-o, --output <file>", "write it there; - is stdout", "-")
     .option("--follow", `go on with orders of now, --rate a second (${FOLLOW_RATE} where not said), until Ctrl-C`)
     .option("--live", "with --nats: not silent, what the history causes is announced");
-  addBrokerOptions(command, "send it to the orders streams of this broker instead");
+  addBrokerOptions(command, "send it to the orders streams of this broker instead", true);
   return command
     .addHelpText(
       "after",

@@ -68,17 +68,20 @@ async function tail(flags: Flags, signal: AbortSignal): Promise<void> {
     cause: flags.cause,
     change: flags.bands === true ? undefined : ("segment" as const),
   });
+  let connected = false;
   let left = flags.limit ?? Number.POSITIVE_INFINITY;
   const followed = follow({
     url: flags.url.includes("://") ? flags.url : `http://${flags.url}`,
     filter: flags.bands === true ? { ...filter, change: ["segment", "bands"] } : filter,
     signal,
+    connectMs: CONNECT_MS,
     onLost: (reason, retryMs) =>
-      err.note(err.style("dim", `${reason}; trying again in ${(retryMs / 1000).toFixed(1)} s`)),
+      connected && err.note(err.style("dim", `${reason}; trying again in ${(retryMs / 1000).toFixed(1)} s`)),
     ...defined({ silent: flags.silent, recent: flags.recent, position: flags.position }),
   });
   for await (const message of followed) {
     if (message.type === "subscribed") {
+      connected = true;
       if (message.resumed && !message.recovered) {
         err.note(
           `${err.style("yellow", "tidemark:")} some migrations can't be had any more: what follows is not whole`,
@@ -94,6 +97,9 @@ async function tail(flags: Flags, signal: AbortSignal): Promise<void> {
   }
 }
 
+/** An engine that is not there should be heard of soon. */
+const CONNECT_MS = 2_000;
+
 /** `12:00:04  c000123     Regular → VIP           order · then Regular on 2 Mar` */
 export function migrationLine(terminal: Terminal, event: MigrationEvent): string {
   const { from, to, cause, change, next, model, silent } = event.data;
@@ -102,7 +108,6 @@ export function migrationLine(terminal: Terminal, event: MigrationEvent): string
       ? event.time.slice(11, 19)
       : event.time.slice(0, 16).replace("T", " ");
   const none = "(none)";
-  const plain = change === "segment" ? `${from.segment ?? none} → ${to.segment ?? none}` : (to.segment ?? none);
   const arrow =
     change === "segment"
       ? `${terminal.style("dim", `${from.segment ?? none} →`)} ${terminal.style("bold", to.segment ?? none)}`
@@ -115,7 +120,7 @@ export function migrationLine(terminal: Terminal, event: MigrationEvent): string
   return [
     terminal.style("dim", at),
     pad(event.subject, 12),
-    pad(arrow, 26, plain),
+    pad(arrow, 26),
     parts.join(terminal.style("dim", " · ")) + terminal.style("dim", ` · ${model}`),
   ].join("  ");
 }
@@ -129,6 +134,6 @@ function day(instant: string): string {
   return `${Number(date)} ${MONTHS[Number(month) - 1] ?? month}${other}`;
 }
 
-function pad(text: string, columns: number, plain = text): string {
-  return text + " ".repeat(Math.max(0, columns - width(plain)));
+function pad(text: string, columns: number): string {
+  return text + " ".repeat(Math.max(0, columns - width(text)));
 }

@@ -1,5 +1,5 @@
 /** What goes to the terminal: results on stdout, messages on stderr, colour only where someone looks. */
-import { styleText } from "node:util";
+import { stripVTControlCharacters, styleText } from "node:util";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 
@@ -111,10 +111,10 @@ export function table(terminal: Terminal, columns: readonly Column[], rows: read
   ];
 }
 
-/** Columns that a text takes, wide characters counted as two. */
+/** Columns that a text takes, wide characters counted as two, colours as nothing. */
 export function width(text: string): number {
   let columns = 0;
-  for (const character of text) {
+  for (const character of stripVTControlCharacters(text)) {
     const code = character.codePointAt(0) ?? 0;
     if (/\p{Mark}/u.test(character)) continue;
     const wide =
