@@ -95,14 +95,13 @@ function sumOver({ rows, columns }, cells) {
 }
 
 /**
- * The bands `none` are shown only where someone is in just one of them: in both are the customers without any
- * counting order, and those are told as in no segment.
+ * The bands `none` are shown only where someone is in them. Customers in no segment have no cell: they are told above.
  * @param {Table} table @param {number[][]} sums
  */
 function hideEmptyNone({ cells, lines, heads }, sums) {
   const lastLine = lines.at(-1);
-  if (lastLine !== undefined) lastLine.hidden = (sums.at(-1) ?? []).slice(0, -1).every((value) => value === 0);
-  const hidden = sums.slice(0, -1).every((line) => line.at(-1) === 0);
+  if (lastLine !== undefined) lastLine.hidden = (sums.at(-1) ?? []).every((value) => value === 0);
+  const hidden = sums.every((line) => line.at(-1) === 0);
   for (const node of [heads.at(-1), ...cells.map((line) => line.at(-1))]) if (node !== undefined) node.hidden = hidden;
 }
 
