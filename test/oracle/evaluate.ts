@@ -33,6 +33,14 @@ export interface Known {
   /** Refunds without order. */
   loose: Reversal[];
 }
+/** What a row kept of entries that had left the horizon when the models were changed. */
+export interface Past {
+  first: number | null;
+  last: number | null;
+  orders: number;
+  spend: number;
+}
+export const NO_PAST: Past = { first: null, last: null, orders: 0, spend: 0 };
 
 export interface View {
   values: ValueWords;
@@ -127,18 +135,20 @@ function segmentOf(model: ModelWords, bands: View["bands"]): string {
 }
 
 /** The customer in the model at `instant`. */
-export function viewAt(known: Known, model: ModelWords, instant: number): View {
+export function viewAt(known: Known, model: ModelWords, instant: number, past: Past = NO_PAST): View {
   const frequencyMs = durationMs(model.frequency.window);
   const monetaryMs = durationMs(model.monetary.window);
   const counting = known.orders.filter((order) => counts(order, model));
   const full = counting.filter((order) => !order.late);
-  const times = counting.map((order) => order.time);
+  const times = [...counting.map((order) => order.time), past.first, past.last].filter((time) => time !== null);
   const first = times.length === 0 ? null : times.reduce((a, b) => Math.min(a, b));
   const last = times.length === 0 ? null : times.reduce((a, b) => Math.max(a, b));
 
-  const orders = full.filter((order) => instant < order.time + frequencyMs).length;
-  let spend = 0;
-  let spendEver = 0;
+  const ordersEver = full.length + past.orders;
+  const inWindow = full.filter((order) => instant < order.time + frequencyMs).length;
+  const orders = frequencyMs === Infinity ? ordersEver : inWindow;
+  let spend = monetaryMs === Infinity ? past.spend : 0;
+  let spendEver = past.spend;
   for (const order of full) {
     spendEver += worth(order, model);
     if (instant < order.time + monetaryMs) spend += worth(order, model);
@@ -164,7 +174,7 @@ export function viewAt(known: Known, model: ModelWords, instant: number): View {
       lastOrder: last,
       orders,
       spend,
-      ordersEver: full.length,
+      ordersEver,
       spendEver,
       points: segment === null ? 0 : pointsOf(model, bands, dimensionsOf(model)),
     },
@@ -174,13 +184,14 @@ export function viewAt(known: Known, model: ModelWords, instant: number): View {
 }
 
 /** Every instant after `after` at which time alone could change anything in the model, ascending. */
-export function instantsAfter(known: Known, model: ModelWords, after: number): number[] {
+export function instantsAfter(known: Known, model: ModelWords, after: number, past: Past = NO_PAST): number[] {
   const lengths = [durationMs(model.frequency.window), durationMs(model.monetary.window)];
   for (const band of [...model.recency.bands, ...(model.tenure?.bands ?? [])]) {
     if (band.max !== undefined) lengths.push(durationMs(band.max));
   }
   const instants = new Set<number>();
-  for (const { time } of [...known.orders, ...known.loose]) {
+  const kept = [past.first, past.last].flatMap((time) => (time === null ? [] : [{ time }]));
+  for (const { time } of [...known.orders, ...known.loose, ...kept]) {
     for (const length of lengths) if (time + length > after && length < Infinity) instants.add(time + length);
   }
   return [...instants].sort((a, b) => a - b);

@@ -8,7 +8,9 @@ import {
   highVersion,
   instantsAfter,
   type Known,
+  NO_PAST,
   type Order,
+  type Past,
   type Reversal,
   sameBands,
   takes,
@@ -40,6 +42,7 @@ interface Parked {
 interface Row {
   place: PlaceWords;
   revision: number;
+  past: Past;
 }
 interface Customer extends Known {
   id: string;
@@ -50,6 +53,7 @@ interface Customer extends Known {
   /** Everything due up to here has fired. */
   firedTo: number;
 }
+const FOUR = ["recency", "frequency", "monetary", "tenure"] as const;
 type Verdict = { dead: string } | { outcome: OutcomeWords; cause?: string; apply?: (customer: Customer) => void };
 
 const OUTCOMES: OutcomeWords[] = [
@@ -69,7 +73,7 @@ const OUTCOMES: OutcomeWords[] = [
  * of them (or until the last input's clock, where that is later).
  */
 export function oracle(
-  models: readonly ModelWords[],
+  initialModels: readonly ModelWords[],
   settings: SettingsWords,
   inputs: readonly Input[],
   instants: readonly number[],
@@ -79,7 +83,8 @@ export function oracle(
   const parkedMax = settings.parkedMax ?? 1_000_000;
   const futureTolerance = durationMs(settings.futureTolerance ?? "24h");
   const eventClock = settings.clock === "event";
-  const sharedCurrency = models.every((model) => model.currency === models[0]?.currency) ? models[0]?.currency : null;
+  let models = initialModels;
+  let live = settings.history !== true;
 
   const customers = new Map<string, Customer>();
   const result: Result = {
@@ -118,7 +123,14 @@ export function oracle(
     return count;
   }
   function resolvedCurrency(item: Item): string | null {
-    return item.currency ?? settings.currencies?.[item.channel] ?? sharedCurrency ?? null;
+    const shared = models.every((model) => model.currency === models[0]?.currency) ? models[0]?.currency : undefined;
+    return item.currency ?? settings.currencies?.[item.channel] ?? shared ?? null;
+  }
+  function view(customer: Customer, model: ModelWords, instant: number): View {
+    return viewAt(customer, model, instant, customer.rows.get(model.name)?.past);
+  }
+  function changesAfter(customer: Customer, model: ModelWords, after: number): number[] {
+    return instantsAfter(customer, model, after, customer.rows.get(model.name)?.past);
   }
 
   // ---- an event is judged first, and changes nothing before its verdict is known
@@ -263,7 +275,7 @@ export function oracle(
     for (;;) {
       const due: number[] = customer.parked.map((it) => it.until);
       if (customer.rows.size > 0) {
-        for (const model of models) due.push(...instantsAfter(customer, model, customer.firedTo).slice(0, 1));
+        for (const model of models) due.push(...changesAfter(customer, model, customer.firedTo).slice(0, 1));
       }
       const instant = due.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
       if (instant > until) break;
@@ -274,8 +286,7 @@ export function oracle(
         result.dead.push({ reason: "unmatched", at, index, id: reversal.id, customer: owner });
       }
       for (const model of models) {
-        const before = viewAt(customer, model, instant - 1);
-        migrate(customer, model, instant, before, null, false);
+        migrate(customer, model, instant, view(customer, model, instant - 1), null, !live);
       }
     }
     customer.firedTo = Math.max(customer.firedTo, until);
@@ -292,10 +303,17 @@ export function oracle(
   ): void {
     const row = customer.rows.get(model.name);
     if (row === undefined) return;
-    const after = viewAt(customer, model, instant);
+    const after = view(customer, model, instant);
     const from = row.place;
-    if (from.segment === after.segment && sameBands(from, after.bands, model)) return;
-    const changed = dimensionsOf(model).filter((dimension) => from[dimension] !== after.bands[dimension]);
+    // A dimension that the model did not have before its models were changed had no band.
+    const had = { tenure: "none", ...from };
+    if (from.segment === after.segment && sameBands(had, after.bands, model)) {
+      // With or without tenure, as the model is now.
+      row.place = { ...placeOf(after, model), since: from.since };
+      return;
+    }
+    const all = from.tenure === undefined ? dimensionsOf(model) : FOUR;
+    const changed = all.filter((dimension) => had[dimension] !== (after.bands[dimension] ?? "none"));
     const byTime = changed.includes("recency")
       ? "recency"
       : changed.includes("frequency") || changed.includes("monetary")
@@ -306,8 +324,8 @@ export function oracle(
 
     let due: number | null = null;
     let next: { at: number; segment: string } | null = null;
-    for (const at of instantsAfter(customer, model, instant)) {
-      const then = viewAt(customer, model, at);
+    for (const at of changesAfter(customer, model, instant)) {
+      const then = view(customer, model, at);
       if (due === null && !sameBands(then.bands, after.bands, model)) due = at;
       if (next === null && then.segment !== null && then.segment !== after.segment)
         next = { at, segment: then.segment };
@@ -323,7 +341,7 @@ export function oracle(
       to: row.place,
       cause: {
         ...(cause ?? { kind: byTime, event: null, order: null, channel: null, time: null }),
-        boundaries: changed.map((dimension) => `${dimension}: ${from[dimension]} → ${after.bands[dimension]}`),
+        boundaries: changed.map((dimension) => `${dimension}: ${had[dimension]} → ${after.bands[dimension] ?? "none"}`),
       },
       before: before.values,
       after: after.values,
@@ -354,7 +372,7 @@ export function oracle(
       fire(customer, instant);
       if (customer.rows.size === 0) continue;
       for (const model of models) {
-        const { values, bands, segment } = viewAt(customer, model, instant);
+        const { values, bands, segment } = view(customer, model, instant);
         rows.push({
           model: model.name,
           customer: customer.id,
@@ -414,14 +432,14 @@ export function oracle(
       firedTo: clock,
     };
     customers.set(item.customer, customer);
-    const before = models.map((model) => viewAt(customer, model, clock));
+    const before = models.map((model) => view(customer, model, clock));
     verdict.apply(customer);
     if (customer.orders.length + customer.loose.length === 0 && !customer.touched) return;
     models.forEach((model, m) => {
       const old = before[m];
       if (old === undefined) return;
       if (!customer.rows.has(model.name)) {
-        customer.rows.set(model.name, { place: { ...placeOf(old, model), since: null }, revision: 0 });
+        customer.rows.set(model.name, { place: { ...placeOf(old, model), since: null }, revision: 0, past: NO_PAST });
       }
       const cause = {
         kind: verdict.cause ?? item.kind,
@@ -430,11 +448,62 @@ export function oracle(
         channel: item.channel,
         time: item.time,
       };
-      migrate(customer, model, clock, old, cause, silent);
+      migrate(customer, model, clock, old, cause, silent || !live);
     });
   }
 
+  /** Everything that is due up to the clock has fired; then other models hold. */
+  function changeModels(to: readonly ModelWords[], silent: boolean): void {
+    for (const customer of customers.values()) {
+      fire(customer, clock);
+      const before = new Map(models.map((model) => [model.name, view(customer, model, clock)]));
+      const pasts = new Map(models.map((model) => [model.name, pastOf(customer, model)]));
+      const gone = (time: number) => clock >= time + horizon;
+      customer.orders = customer.orders.filter((order) => !order.late && !gone(order.time));
+      customer.loose = customer.loose.filter((loose) => !gone(loose.time));
+      if (customer.rows.size === 0) continue;
+      customer.touched = true;
+      const rows = customer.rows;
+      customer.rows = new Map();
+      for (const model of to) {
+        const nothing = viewAt({ orders: [], loose: [] }, model, clock);
+        const fresh = { place: { ...placeOf(nothing, model), since: null }, revision: 0, past: NO_PAST };
+        const former = rows.get(model.name) ?? fresh;
+        customer.rows.set(model.name, { ...former, past: pasts.get(model.name) ?? NO_PAST });
+        const cause = { kind: "model", event: null, order: null, channel: null, time: null };
+        migrate(customer, model, clock, before.get(model.name) ?? nothing, cause, silent || !live);
+      }
+    }
+    models = to;
+  }
+
+  /** What a row keeps of what has left the horizon, by the model that held then. */
+  function pastOf(customer: Customer, model: ModelWords): Past {
+    const gone = (time: number) => clock >= time + horizon;
+    const left = {
+      orders: customer.orders.filter((order) => order.late || gone(order.time)),
+      loose: customer.loose.filter((loose) => gone(loose.time)),
+    };
+    const { values } = viewAt(left, model, clock, customer.rows.get(model.name)?.past);
+    return {
+      first: values.firstOrder,
+      last: values.lastOrder,
+      orders: values.ordersEver,
+      spend: values.spendEver,
+    };
+  }
+
   for (const input of inputs) {
+    if ("live" in input || "models" in input) {
+      if (!eventClock) moveClock(Math.max(clock, input.at ?? 0));
+      if ("models" in input) {
+        changeModels(input.models, input.silent ?? false);
+      } else {
+        for (const customer of customers.values()) fire(customer, clock);
+        live = true;
+      }
+      continue;
+    }
     if ("tick" in input) {
       moveClock(input.tick);
       continue;

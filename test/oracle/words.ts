@@ -42,16 +42,20 @@ export interface SettingsWords {
   anonymous?: "skip" | "reject";
   /** Currency of an event that names none, by channel. */
   currencies?: Record<string, string>;
+  /** History: everything is silent until `live`. Default: live from the start. */
+  history?: boolean;
   /** Meaning of the field `status`; absent: the field means nothing. */
   status?: Record<string, "order" | "cancel" | "skip">;
 }
 
-/** One input of the stream: one message, or a tick. */
+/** One input of the stream: one message, or a control event. */
 export type Input = { at?: number; silent?: boolean } & (
   | { event: unknown }
   | { message: unknown[] }
   | { raw: string }
   | { tick: number }
+  | { live: true }
+  | { models: ModelWords[] }
 );
 
 /** A row of the State CSV. */

@@ -264,6 +264,45 @@ export const eventStream: fc.Arbitrary<Stream> = anyStream.map((stream) => {
   return { ...stream, settings: { ...stream.settings, clock: "event" }, input };
 });
 
+/** Models of the same names as others, and different in all else that may differ. */
+const changedSets: ModelWords[][] = [
+  ...modelSets,
+  [{ ...MODELS.tenured, name: "mini", channels: "*" }],
+  [
+    { ...MODELS.mini, name: "tenured", segments: [{ name: "Fresh", when: { recency: ["short"] } }] },
+    { ...MODELS.ever, fullRefund: "drop", otherCurrency: "ignore", monetary: { window: "20d", bands: sumBands } },
+  ],
+  [
+    { ...MODELS.ever, name: "mini" },
+    { ...MODELS.chf, name: "ever", currency: "EUR" },
+  ],
+];
+
+/** Any stream with changes of models in it, a part of it history, some of it silent. */
+export const changingStream: fc.Arbitrary<Stream> = fc
+  .tuple(
+    anyStream,
+    fc.array(fc.tuple(fc.nat(40), fc.constantFrom(...changedSets), fc.boolean()), { minLength: 1, maxLength: 3 }),
+    fc.option(fc.nat(40)),
+    fc.array(fc.nat(40), { maxLength: 5 }),
+  )
+  .map(([stream, changes, live, silent]) => {
+    const input = stream.input.map((one, n): Input => (silent.includes(n) ? { ...one, silent: true } : one));
+    const stampAt = (place: number) => {
+      const before = input[place - 1];
+      return before === undefined ? EPOCH : "tick" in before ? before.tick : (before.at ?? EPOCH);
+    };
+    for (const [where, models, quiet] of changes) {
+      const place = where % (input.length + 1);
+      input.splice(place, 0, { at: stampAt(place), models, silent: quiet });
+    }
+    if (live !== null) {
+      const place = live % (input.length + 1);
+      input.splice(place, 0, { at: stampAt(place), live: true });
+    }
+    return { ...stream, settings: { ...stream.settings, history: live !== null }, input };
+  });
+
 // ---- streams whose outcome may not depend on the order of arrival
 
 /** A number of its own for each content, from a few texts: what a version says is fixed by its name. */

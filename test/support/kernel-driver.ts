@@ -1,7 +1,7 @@
 /** Drives a `Partition` with the inputs of a case or a property, to the oracle's shape of a result. */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { compileSettings } from "../../runtime/config/index.js";
+import { compileSettings, settingsToJson } from "../../runtime/config/index.js";
 import { Partition } from "../../runtime/partition.js";
 import {
   type DeadLetter,
@@ -70,34 +70,47 @@ export function settingsOf(models: readonly ModelWords[], words: SettingsWords, 
     models,
     ...more,
   };
-  return compileSettings(config as Parameters<typeof compileSettings>[0]);
+  const settings = compileSettings(config as Parameters<typeof compileSettings>[0]);
+  compiled.set(settings, (others) => settingsOf(others, words, more));
+  return settings;
 }
+/** The same configuration with other models, for each that was compiled here. */
+const compiled = new WeakMap<Settings, (models: readonly ModelWords[]) => Settings>();
 
 export const SEED = Uint8Array.from({ length: 16 }, (_, n) => n * 7 + 1);
 
-export function partitionOf(build: Build, settings: Settings, seed: Uint8Array = SEED): Partition {
-  return new Partition({ wasm: kernelModule(build), settings, partition: 0, seed, live: true });
+export function partitionOf(build: Build, settings: Settings, seed: Uint8Array = SEED, live = true): Partition {
+  return new Partition({ wasm: kernelModule(build), settings, partition: 0, seed, live });
 }
 
 const utf8 = new TextEncoder();
 
 /** The message of one input; `sequence` is its place in the stream. */
 export function messageOf(input: Input, sequence: number, settings: Settings): InputMessage {
-  const control = "tick" in input;
-  const body = control
-    ? JSON.stringify(settings.clock === "event" ? { type: "tick", time: input.tick } : { type: "tick" })
-    : "raw" in input
-      ? input.raw
-      : JSON.stringify("event" in input ? input.event : input.message);
+  const control = controlOf(input, settings);
+  const body =
+    control ??
+    ("raw" in input ? input.raw : JSON.stringify("event" in input ? input.event : "message" in input && input.message));
   return {
     sequence,
-    stamp: control ? input.tick : (input.at ?? 0),
-    subject: `tidemark.orders.0.${control ? "_control" : "web"}`,
+    stamp: "tick" in input ? input.tick : (input.at ?? 0),
+    subject: `tidemark.orders.0.${control === undefined ? "web" : "_control"}`,
     source: 0,
-    control,
-    silent: input.silent ?? false,
+    control: control !== undefined,
+    silent: control === undefined && (input.silent ?? false),
     body: utf8.encode(body),
   };
+}
+
+function controlOf(input: Input, settings: Settings): string | undefined {
+  if ("tick" in input) {
+    return JSON.stringify(settings.clock === "event" ? { type: "tick", time: input.tick } : { type: "tick" });
+  }
+  if ("live" in input) return JSON.stringify({ type: "live" });
+  if (!("models" in input)) return undefined;
+  const changed = compiled.get(settings)?.(input.models);
+  if (changed === undefined) throw new Error("settings that settingsOf did not compile");
+  return `{"type":"model","settings":${settingsToJson(changed)},"silent":${input.silent ?? false}}`;
 }
 
 /** Ticks at `instant` until nothing waits. Returns what they yield. */
@@ -145,7 +158,8 @@ export function kernelRun(
   const after = clocks(inputs, settings);
   const messages = inputs.map((input, n) => messageOf(input, n + 1, settings));
 
-  const whole = partitionOf(build, settings, seed);
+  const live = words.history !== true;
+  const whole = partitionOf(build, settings, seed, live);
   const records: OutputRecord[] = [];
   for (let at = 0; at < messages.length; at += batch) {
     for (const some of whole.records(messages.slice(at, at + batch))) records.push(...some);
@@ -159,7 +173,7 @@ export function kernelRun(
     let partition = whole;
     if (instant !== end) {
       const later = after.findIndex((clock) => clock > instant);
-      partition = partitionOf(build, settings, seed);
+      partition = partitionOf(build, settings, seed, live);
       for (const message of messages.slice(0, later < 0 ? messages.length : later)) {
         for (const _ of partition.records([message]));
       }
@@ -170,7 +184,9 @@ export function kernelRun(
   const counts = Object.fromEntries(
     OUTCOMES.map((outcome, o) => [outcome, KINDS.reduce((sum, _, k) => sum + (stats.events[k]?.[o] ?? 0), 0)]),
   ) as Record<OutcomeWords, number>;
-  const migrations = records.flatMap((record) => (record.type === "migration" ? [migrationOf(record, settings)] : []));
+  const migrations = records.flatMap((record) =>
+    record.type === "migration" ? [migrationOf(record, ...inForce(record, inputs, settings))] : [],
+  );
   const dead = records.flatMap((record) => (record.type === "dead" ? [deadOf(record)] : []));
   return { states, migrations, dead, counts };
 }
@@ -214,14 +230,29 @@ function valuesOf(values: Values): ValueWords {
   return { firstOrder, lastOrder, orders, spend, ordersEver, spendEver, points };
 }
 
-export function migrationOf(migration: Migration, settings: Settings): MigrationWords {
+/** The settings that held when a record was made, and those before where a change of models made it. */
+function inForce({ sequence, cause }: Migration, inputs: readonly Input[], settings: Settings): [Settings, Settings] {
+  const held = [settings];
+  for (const input of inputs.slice(0, sequence)) {
+    if ("models" in input) held.push(compiled.get(settings)?.(input.models) ?? settings);
+  }
+  const byChange = cause.kind === "model";
+  const last = inputs[sequence - 1];
+  // What was due fires before the models of its message hold.
+  const due = !byChange && last !== undefined && "models" in last ? 1 : 0;
+  const now = held.at(-1 - due) ?? settings;
+  return [now, byChange ? (held.at(-2) ?? now) : now];
+}
+
+export function migrationOf(migration: Migration, settings: Settings, former: Settings = settings): MigrationWords {
   const model = settings.models[migration.model];
   if (model === undefined) throw new Error(`no model ${migration.model}`);
-  const from = placeOf(migration.from, model);
+  const from = placeOf(migration.from, former.models.find(({ name }) => name === model.name) ?? model);
   const to = placeOf(migration.to, model);
-  const boundaries = model.dimensions.flatMap(({ name }) =>
-    from[name] === to[name] ? [] : [`${name}: ${from[name]} → ${to[name]}`],
-  );
+  const boundaries = (["recency", "frequency", "monetary", "tenure"] as const).flatMap((name) => {
+    const [left, right] = [from[name] ?? "none", to[name] ?? "none"];
+    return left === right ? [] : [`${name}: ${left} → ${right}`];
+  });
   const { kind, event, order, channel, time } = migration.cause;
   const { next } = migration;
   return {
