@@ -388,8 +388,16 @@ function secretFrom(path: string | undefined): string | undefined {
 
 /** No stream takes what was published: a refusal, or nobody listens on the subject. A slow answer is neither. */
 export function isRefusal(error: unknown): boolean {
-  if (error instanceof ApiError) return true;
-  return error instanceof RetryableError && (error.cause as { code?: unknown } | undefined)?.code === "503";
+  return error instanceof ApiError || causeOf(error) === "503" || isForbidden(error);
+}
+
+/** The broker's permissions forbid it: nothing that passes by itself. */
+export function isForbidden(error: unknown): boolean {
+  return causeOf(error) === "PERMISSIONS_VIOLATION";
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof RetryableError ? (error.cause as { code?: unknown } | undefined)?.code : undefined;
 }
 
 /** What a foreign error says, in one line. */

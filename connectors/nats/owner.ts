@@ -8,7 +8,7 @@ import type { InputMessage, LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { sourceOf } from "../../runtime/subjects.js";
 import type { PartitionStatus } from "../edge.js";
-import { ApiError, type Broker, headersOf, isRefusal, reasonOf, sleep } from "./broker.js";
+import { ApiError, type Broker, headersOf, isForbidden, isRefusal, reasonOf, sleep } from "./broker.js";
 import { Histogram } from "./histogram.js";
 import { LedgerWriter } from "./ledger.js";
 import { firstSettings, modelChanged, modelMessage } from "./model.js";
@@ -324,7 +324,7 @@ export class PartitionOwner {
         return;
       } catch (error) {
         if (!(error instanceof RetryableError || error instanceof ApiError)) throw error;
-        if (isRefusal(error) && broker.connected && performance.now() > end) {
+        if (isForbidden(error) || (isRefusal(error) && broker.connected && performance.now() > end)) {
           throw new FatalError(
             "STREAM_UNSUITABLE",
             `stream ${streams.input} takes no control message on ${streams.control}: ${reasonOf(error)}`,

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createEngine, type Engine, type EngineOptions } from "../../connectors/engine.js";
 import type { Broker } from "../../connectors/nats/broker.js";
@@ -297,6 +299,37 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
     for await (const part of state.rows) rows.push(...part);
     expect(rows).toHaveLength(9);
     expect(rows.reduce((sum, { spendEver }) => sum + spendEver, 0)).toBe(50 * 5_999);
+  });
+
+  test("a control subject that we may not publish to stops the engine with the remedy", async () => {
+    const config = join(server.folder, "server.conf");
+    writeFileSync(
+      config,
+      'authorization { users = [ { user: all, password: x }, { user: few, password: x, permissions: { publish: { deny: ["t.orders.*._control"] } } } ] }',
+    );
+    const guarded = await TestServer.start(binary, config);
+    try {
+      const settings = settingsWith({ partitions: 1 });
+      const engine = createEngine({ settings, broker: { servers: guarded.url, user: "few", password: "x" } });
+      await engine.start();
+      await expect(engine.failed).rejects.toMatchObject({
+        code: "STREAM_UNSUITABLE",
+        message: expect.stringContaining("t.orders.0._control"),
+        remedy: expect.stringContaining("Allow"),
+      });
+      await engine.stop();
+    } finally {
+      await guarded.stop();
+    }
+  });
+
+  test("a message stamped far ahead of the machine's clock stops the partition before it is applied", async () => {
+    // The same as a broker whose clock is ahead: ours is a minute behind the limit.
+    const settings = { ...settingsWith({ partitions: 1 }), clockJumpMsMax: -60_000 };
+    const engine = await startEngine(settings);
+    await expect(engine.failed).rejects.toMatchObject({ code: "CLOCK_JUMP" });
+    const [status] = await engine.status();
+    expect(status).toMatchObject({ state: "failed", position: 0, streamLast: 2 });
   });
 
   test("a changed model is refused, unless told to hold from now on", async () => {
