@@ -6,6 +6,7 @@ import * as ITEM from "./item";
 import { Item } from "./item";
 import { CHANNELS_MAX, customerMax, idBytesMax } from "./layout";
 import {
+  CANCEL,
   LOOSE,
   ORDER,
   Order,
@@ -22,9 +23,9 @@ import {
   reversedAt,
   timeAt,
 } from "./log";
-import { leave, modelAt } from "./models";
+import { Model, leave, modelAt } from "./models";
 import { chunksFor, expiryOf, hasPlace, ownExpired } from "./parked";
-import { adds, takes, worth } from "./rows";
+import { adds, counts, takes, worth } from "./rows";
 import {
   AMENDED,
   ANONYMOUS,
@@ -184,10 +185,21 @@ function overflows(item: Item, by: i64, instead: u32): bool {
     const model = modelAt(m);
     if (!takes(model, m, channel, item.currency) || !adds(model, item.currency)) continue;
     let sum = rowAt(customerAt(customer), m).spendEver + by;
-    if (instead != 0 && adds(model, orderAt(instead).currency)) sum -= worth(model, instead);
+    if (instead != 0 && isInSum(model, instead)) sum -= worth(model, instead);
     if (sum > SUM_MAX || sum < -SUM_MAX) return true;
   }
   return false;
+}
+
+@inline function isInSum(model: Model, entry: u32): bool {
+  return kindAt(entry) == LOOSE || counts(model, entry);
+}
+
+/** By how much a known reversal's going could raise a sum, at most. */
+function heldDown(reversal: u32): i64 {
+  if (kindAt(reversal) == LOOSE) return amountAt(reversal);
+  const order = reversedAt(reversalAt(reversal).reversed).order;
+  return order == 0 ? 0 : amountAt(kindAt(reversal) == CANCEL ? order : reversal);
 }
 
 function judgeOrder(item: Item, now: i64): void {
@@ -228,6 +240,7 @@ function judgeReversal(item: Item, now: i64): void {
   if (known != 0 && isGone(known, now)) known = 0;
   if (known != 0 && !isNews(item)) return;
   if (item.order == 0) return judgeLoose(item, now);
+  if (known != 0 && overflows(item, heldDown(known), 0)) return reject(ITEM.OVERFLOW);
   if (order == 0) {
     const leaving = S.parked < S.parkedMax || customer == 0 ? 0 : ownExpired(customerAt(customer), now);
     if (!hasPlace(chunksFor(item.length, 0), leaving)) return reject(ITEM.PARKED_FULL);
