@@ -147,15 +147,16 @@ export function viewAt(known: Known, model: ModelWords, instant: number, past: P
   const ordersEver = full.length + past.orders;
   const inWindow = full.filter((order) => instant < order.time + frequencyMs).length;
   const orders = frequencyMs === Infinity ? ordersEver : inWindow;
-  let spend = monetaryMs === Infinity ? past.spend : 0;
-  let spendEver = past.spend;
+  // Their sums are exact; on the way there they may pass 2^53.
+  let spend = monetaryMs === Infinity ? BigInt(past.spend) : 0n;
+  let spendEver = BigInt(past.spend);
   for (const order of full) {
-    spendEver += worth(order, model);
-    if (instant < order.time + monetaryMs) spend += worth(order, model);
+    spendEver += BigInt(worth(order, model));
+    if (instant < order.time + monetaryMs) spend += BigInt(worth(order, model));
   }
   for (const loose of known.loose) {
-    spendEver -= taken(loose, model);
-    if (instant < loose.time + monetaryMs) spend -= taken(loose, model);
+    spendEver -= BigInt(taken(loose, model));
+    if (instant < loose.time + monetaryMs) spend -= BigInt(taken(loose, model));
   }
 
   const bands: View["bands"] = { recency: "none", frequency: "none", monetary: "none" };
@@ -164,7 +165,7 @@ export function viewAt(known: Known, model: ModelWords, instant: number, past: P
   if (first !== null && last !== null) {
     bands.recency = ageBand(model.recency.bands, instant - last);
     bands.frequency = minimumBand(model.frequency.bands, orders);
-    bands.monetary = minimumBand(model.monetary.bands, spend);
+    bands.monetary = minimumBand(model.monetary.bands, Number(spend));
     if (model.tenure !== undefined) bands.tenure = ageBand(model.tenure.bands, instant - first);
     segment = segmentOf(model, bands);
   }
@@ -173,9 +174,9 @@ export function viewAt(known: Known, model: ModelWords, instant: number, past: P
       firstOrder: first,
       lastOrder: last,
       orders,
-      spend,
+      spend: Number(spend),
       ordersEver,
-      spendEver,
+      spendEver: Number(spendEver),
       points: segment === null ? 0 : pointsOf(model, bands, dimensionsOf(model)),
     },
     segment,

@@ -13,9 +13,11 @@ import {
   type Past,
   type Reversal,
   sameBands,
+  taken,
   takes,
   type View,
   viewAt,
+  worth,
 } from "./evaluate.js";
 import { type Item, type Reading, readItem } from "./item.js";
 import { parseJson } from "./json.js";
@@ -151,7 +153,7 @@ export function oracle(
     const late = at >= time + horizon;
     const fresh: Order = { channel, id, time, amount, currency, void: item.void, version, late, reversals: [] };
     if (known === undefined) {
-      if (!late && overflows(customer, (copy) => copy.orders.push(fresh))) return { dead: "overflow" };
+      if (!late && overflows(customer, fresh, 1n)) return { dead: "overflow" };
       return {
         outcome: late ? "late" : "applied",
         cause: "order",
@@ -170,7 +172,7 @@ export function oracle(
       const old = copy.orders.indexOf(known);
       copy.orders[old] = { ...fresh, reversals: known.reversals };
     };
-    if (!late && overflows(customer, replace)) return { dead: "overflow" };
+    if (!late && overflows(customer, fresh, 1n, known)) return { dead: "overflow" };
     return { outcome: "amended", cause: "amend", apply: replace };
   }
 
@@ -203,7 +205,7 @@ export function oracle(
     }
     // Past its own horizon a refund without order has no effect, but the customer is known.
     const late = order === null && at >= time + horizon;
-    if (order === null && !late && overflows(customer, (copy) => copy.loose.push(fresh))) return { dead: "overflow" };
+    if (order === null && !late && overflows(customer, fresh, -1n, known?.reversal)) return { dead: "overflow" };
     const waits = order !== null && target === undefined;
     const others = waitingAt(at) - (known?.waiting ? 1 : 0);
     if (waits && others >= parkedMax) return { dead: "parkedFull" };
@@ -252,18 +254,20 @@ export function oracle(
     }
   }
 
-  /** Would the change take the spend ever of some row past 2^53? Orders as worth before their refunds. */
-  function overflows(customer: Customer | undefined, change: (copy: Known) => void): boolean {
-    const copy: Known = { orders: [...(customer?.orders ?? [])], loose: [...(customer?.loose ?? [])] };
-    change(copy);
+  /** Would it take the spend ever of some row past 2^53? An order at its worth before its refunds. */
+  function overflows(
+    customer: Customer | undefined,
+    fresh: Order | Reversal,
+    sign: bigint,
+    instead?: Order | Reversal,
+  ): boolean {
     return models.some((model) => {
-      let sum = 0n;
-      for (const order of copy.orders) {
-        if (!order.late && takes(model, order.channel, order.currency).money) sum += BigInt(order.amount);
+      if (!takes(model, fresh.channel, fresh.currency).money) return false;
+      let sum = sign * BigInt(fresh.amount) + BigInt(customer?.rows.get(model.name)?.past.spend ?? 0);
+      for (const order of customer?.orders ?? []) {
+        if (order !== instead && !order.late) sum += BigInt(worth(order, model));
       }
-      for (const loose of copy.loose) {
-        if (takes(model, loose.channel, loose.currency).money) sum -= BigInt(loose.amount);
-      }
+      for (const loose of customer?.loose ?? []) if (loose !== instead) sum -= BigInt(taken(loose, model));
       return sum > 2n ** 53n || sum < -(2n ** 53n);
     });
   }
