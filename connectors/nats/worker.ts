@@ -1,4 +1,5 @@
 /** A worker thread: one connection, the owners of a group of partitions, and answers to the main thread. */
+import { once } from "node:events";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parentPort, workerData } from "node:worker_threads";
 import { FatalError, TidemarkError } from "../../runtime/errors.js";
@@ -40,6 +41,8 @@ async function main(): Promise<void> {
     tell({ kind: "progress", states, connected: broker.connected });
   }, PROGRESS_MS);
   await running;
+  // Partitions that failed are still asked about until the engine stops.
+  if (!aborter.signal.aborted) await once(aborter.signal, "abort");
   clearInterval(timer);
   await broker.close();
 }
