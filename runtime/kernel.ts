@@ -5,8 +5,8 @@
 import { FatalError } from "./errors.js";
 import { encodeSource } from "./fieldtable.js";
 import {
-  type Cause,
   CAUSES,
+  type Cause,
   type DeadLetter,
   type InputMessage,
   KINDS,

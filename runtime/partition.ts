@@ -4,14 +4,7 @@ import { runningUnder } from "./config/wire.js";
 import { type Control, readControl } from "./control.js";
 import { FatalError } from "./errors.js";
 import { DONE, FULL, Kernel, type KernelRow } from "./kernel.js";
-import type {
-  Cause,
-  InputMessage,
-  LedgerRecord,
-  Migration,
-  OutputRecord,
-  Reason,
-} from "./record.js";
+import type { Cause, InputMessage, LedgerRecord, Migration, OutputRecord, Reason } from "./record.js";
 import type { Capacity, Dimension, Model, Settings } from "./settings.js";
 import { compareRows, type StateRow } from "./state.js";
 
@@ -128,7 +121,8 @@ export class Partition {
         this.#kernel.clear();
         const start = next;
         while (next < messages.length && this.#fits(messages[next] as InputMessage)) next++;
-        if (next === start) throw new FatalError("KERNEL_FAULT", `message ${first.sequence} does not fit the input region`);
+        if (next === start)
+          throw new FatalError("KERNEL_FAULT", `message ${first.sequence} does not fit the input region`);
         yield* this.#drain(() => this.#kernel.run());
       }
       const { sequence, stamp } = messages[next - 1] as InputMessage;
@@ -176,7 +170,11 @@ export class Partition {
   /**
    * Other models hold from here on. What is due fires under the former ones first; then every customer is looked at.
    */
-  *#changeModels(wanted: Settings, sequence: number, silent: boolean): Generator<readonly OutputRecord[], void, undefined> {
+  *#changeModels(
+    wanted: Settings,
+    sequence: number,
+    silent: boolean,
+  ): Generator<readonly OutputRecord[], void, undefined> {
     if (wanted.version === this.#settings.version) return;
     this.#kernel.fireAll();
     yield* this.#drain(() => this.#kernel.tick());

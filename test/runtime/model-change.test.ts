@@ -9,8 +9,9 @@ import { anyStream, baseSettings, DAY, EPOCH, modelSets, runs } from "../propert
 import { drain, messageOf, partitionOf, rowsOf, settingsOf } from "../support/kernel-driver.js";
 
 // The same name, channels and currency, so that the row is taken over; all else differs.
-const former: ModelWords = { ...(modelSets[0]?.[0] as ModelWords), name: "m" };
-const { channels: _channels, currency: _currency, fullRefund: _fullRefund, otherCurrency: _other, ...shape } = modelSets[1]?.[0] as ModelWords;
+const [[mini], [tenured]] = modelSets as [[ModelWords], [ModelWords]];
+const former: ModelWords = { ...mini, name: "m" };
+const { channels: _channels, currency: _currency, fullRefund: _fullRefund, otherCurrency: _other, ...shape } = tenured;
 const latter: ModelWords = { ...shape, name: "m", channels: former.channels, currency: former.currency };
 
 function modelMessage(settings: Settings, stamp: number, sequence: number, silent = false): InputMessage {
@@ -72,7 +73,10 @@ describe("a change of models", () => {
     // Only the thresholds of money differ.
     const words: ModelWords = {
       ...former,
-      monetary: { ...former.monetary, bands: former.monetary.bands.map((band) => ({ ...band, min: band.min * 2 })) },
+      monetary: {
+        ...former.monetary,
+        bands: former.monetary.bands.map((band) => ({ ...band, min: (band.min ?? 0) * 2 })),
+      },
     };
     const b = settingsOf([words], baseSettings);
     const partition = partitionOf("debug", a);
@@ -125,7 +129,10 @@ describe("a change of models", () => {
     const a = settingsOf([former], baseSettings);
     const b = settingsOf([latter], baseSettings);
     const partition = partitionOf("debug", a);
-    const refund = { at: EPOCH, event: { id: "r", customer: "c", time: EPOCH, amount: 50, kind: "refund", order: "a" } };
+    const refund = {
+      at: EPOCH,
+      event: { id: "r", customer: "c", time: EPOCH, amount: 50, kind: "refund", order: "a" },
+    };
     for (const _ of partition.records([messageOf(refund, 1, a), modelMessage(b, EPOCH + 1, 2)]));
     assert.equal(partition.stats().parked, 1);
     for (const _ of partition.records([messageOf(order("a", "c", EPOCH + DAY, 150), 3, a)]));
