@@ -16,7 +16,7 @@ export interface FileItem {
   /** Of the subject it is published to: its own channel, or the source's. */
   readonly channel: string;
   readonly form: Form;
-  /** It has a time of its own and a customer: the end of the input is the latest of these. */
+  /** It has a time of its own, a customer and nothing seen here that speaks against it: the input ends with the latest. */
   readonly whole: boolean;
   readonly body: Uint8Array;
 }
@@ -59,7 +59,8 @@ export class Placing {
   }
 
   mapped({ event, time }: Mapped): FileItem {
-    return this.#item(event.customer, event.channel, time, "msgpack", encodeEvent(event));
+    const item = this.#item(event.customer, event.channel, time, "msgpack", encodeEvent(event));
+    return isLikely(event) ? item : { ...item, whole: false };
   }
 
   /** An item of an NDJSON or MessagePack file that goes to the kernel as it is. */
@@ -109,7 +110,7 @@ export class Placing {
       partition: id === null ? 0 : partitionOf(id, this.#settings.partitions),
       channel: typeof channel === "string" && channel !== "" ? this.#subjectChannel(channel) : this.#source.channel,
       form,
-      whole: time !== null && id !== null && form !== "alone",
+      whole: time !== null && time >= TIME_MIN && id !== null && form !== "alone",
       body,
     };
   }
@@ -125,6 +126,17 @@ export class Placing {
     }
     return found;
   }
+}
+
+/** Earlier times are refused. */
+const TIME_MIN = Date.UTC(1990, 0);
+const AMOUNT_MAX = 1e13;
+
+/** False of what the kernel surely refuses: one such row with a wrong year must not move the end of the input. */
+function isLikely({ id, amount, kind }: OrderEvent): boolean {
+  if (id === undefined) return false;
+  if (kind === "cancel") return true;
+  return Number.isInteger(amount) && (amount as number) >= 0 && (amount as number) <= AMOUNT_MAX;
 }
 
 /** The kernel's own limit is 255; a wrong column must not cost memory. */

@@ -22,7 +22,12 @@ export interface RunOptions {
 
 export function start(args: readonly string[], options: RunOptions = {}): ChildProcess {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build`);
-  const env = { ...process.env, TIDEMARK_CONFIG: undefined, TIDEMARK_NATS_URL: undefined, ...options.env };
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    TIDEMARK_CONFIG: undefined,
+    TIDEMARK_NATS_URL: undefined,
+    ...options.env,
+  };
   for (const name of ["NO_COLOR", "FORCE_COLOR"] as const) if (!(name in (options.env ?? {}))) delete env[name];
   return spawn(process.execPath, [MAIN, ...args], { cwd: options.cwd ?? ROOT, env, stdio: ["pipe", "pipe", "pipe"] });
 }

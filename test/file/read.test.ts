@@ -46,16 +46,16 @@ describe("csv", () => {
   test("columns by their own names, empty cells absent, rows in order of time", async () => {
     const path = file(
       "plain.csv",
-      "\uFEFFid,customer,time,amount,currency\r\nb,c1,2000,5,EUR\r\na,c2,1000,7,\r\nc,,3000,x,\r\n\r\n",
+      "\uFEFFid,customer,time,amount,currency\r\nb,c1,1700000002000,5,EUR\r\na,c2,1700000001000,7,\r\nc,,1700000003000,x,\r\n\r\n",
     );
     const { events, items, tally } = await read(path);
     expect(events).toEqual([
-      { id: "a", customer: "c2", time: 1000, amount: 7 },
-      { id: "b", customer: "c1", time: 2000, amount: 5, currency: "EUR" },
-      { id: "c", time: 3000, amount: "x" },
+      { id: "a", customer: "c2", time: 1700000001000, amount: 7 },
+      { id: "b", customer: "c1", time: 1700000002000, amount: 5, currency: "EUR" },
+      { id: "c", time: 1700000003000, amount: "x" },
     ]);
     expect(items.map((item) => item.partition)).toEqual([partitionOf("c2", 4), partitionOf("c1", 4), 0]);
-    expect(tally).toMatchObject({ rows: 3, kept: 3, last: 2000 });
+    expect(tally).toMatchObject({ rows: 3, kept: 3, last: 1700000002000 });
   });
 
   test("map, scale, zone and kinds", async () => {
@@ -261,6 +261,7 @@ test("messages hold a partition's items in order, whatever the forms, channels a
         const batcher = new Batcher({ partitions: 3, eventsMax: most, bytesMax: bytes });
         const items: FileItem[] = all.map(({ n, ...rest }) => ({
           ...rest,
+          whole: true,
           body: rest.form === "msgpack" ? encode({ n }) : Buffer.from(JSON.stringify({ n })),
         }));
         const messages = [...items.flatMap((one) => batcher.add(one)), ...batcher.flush()];
