@@ -82,7 +82,7 @@ export function runCommand(version: string, signal: AbortSignal): Command {
     )
     .optionsGroup("Demonstration:")
     .option("--demo", "a simulated shop sends orders: its history first, then some every second")
-    .option("--demo-customers <number>", "customers of its history", wholeNumber(1, 10_000_000), 20_000)
+    .option("--demo-customers <number>", "customers of its history", wholeNumber(1, 10_000_000), 10_000)
     .option("--demo-rate <orders>", "orders a second afterwards", positive, 2);
   addBrokerOptions(command, "the broker, instead of one of its own");
   return command
@@ -147,7 +147,10 @@ async function run(flags: Flags, version: string, signal: AbortSignal): Promise<
     if (!(signal.aborted && isAbort(error))) throw error;
   } finally {
     progress.clear();
-    if (signal.aborted) log.info("stopping");
+    if (signal.aborted) {
+      if (process.stderr.isTTY === true) process.stderr.write("\r\x1b[K"); // over the terminal's ^C
+      log.info("stopping");
+    }
     for (const promise of failed) promise.catch(() => undefined); // the first failure is the one to tell
     for (const close of closing.reverse()) await close();
   }

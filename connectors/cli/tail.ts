@@ -1,8 +1,10 @@
 /** `tidemark tail`: migrations as they happen, from a running engine. */
 import { Command, Option } from "commander";
+import { InputError } from "../../runtime/errors.js";
 import { CAUSES } from "../../runtime/record.js";
 import { type Filter, follow, type MigrationEvent } from "../websocket/index.js";
 import { defined, urlOption, wholeNumber } from "./options.js";
+import { apiAddress } from "./state.js";
 import { err, out, type Terminal, width } from "./terminal.js";
 
 interface Flags {
@@ -68,6 +70,7 @@ async function tail(flags: Flags, signal: AbortSignal): Promise<void> {
     cause: flags.cause,
     change: flags.bands === true ? undefined : ("segment" as const),
   });
+  const withModel = flags.json !== true && (await hasSeveralModels(flags, signal));
   let connected = false;
   let left = flags.limit ?? Number.POSITIVE_INFINITY;
   const followed = follow({
@@ -92,8 +95,23 @@ async function tail(flags: Flags, signal: AbortSignal): Promise<void> {
     }
     if (message.type !== "migration") continue;
     if (flags.json === true) out.print(JSON.stringify({ position: message.position, event: message.event }));
-    else out.print(migrationLine(out, message.event));
+    else out.print(migrationLine(out, message.event, withModel));
     if (--left <= 0) break;
+  }
+}
+
+/** Whether lines must name their model. An engine that does not say may have several. */
+async function hasSeveralModels({ url, model }: Flags, signal: AbortSignal): Promise<boolean> {
+  if (model?.length === 1) return false;
+  try {
+    const answer = await fetch(apiAddress(url, "api/model"), {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]),
+    });
+    const { models } = (await answer.json()) as { models?: unknown };
+    return !Array.isArray(models) || models.length > 1;
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    return true; // following it says better what is wrong
   }
 }
 
@@ -101,7 +119,7 @@ async function tail(flags: Flags, signal: AbortSignal): Promise<void> {
 const CONNECT_MS = 2_000;
 
 /** `12:00:04  c000123     Regular → VIP           order · then Regular on 2 Mar` */
-export function migrationLine(terminal: Terminal, event: MigrationEvent): string {
+export function migrationLine(terminal: Terminal, event: MigrationEvent, withModel: boolean): string {
   const { from, to, cause, change, next, model, silent } = event.data;
   const at =
     event.time.slice(0, 10) === new Date().toISOString().slice(0, 10)
@@ -116,12 +134,13 @@ export function migrationLine(terminal: Terminal, event: MigrationEvent): string
   const parts = [terminal.style(byTime ? "yellow" : "cyan", cause.kind)];
   if (change === "bands") parts.push(cause.boundaries.join(", "));
   else if (next !== null) parts.push(terminal.style("dim", `then ${next.segment} ${day(next.at)}`));
+  if (withModel) parts.push(terminal.style("dim", model));
   if (silent) parts.push(terminal.style("dim", "silent"));
   return [
     terminal.style("dim", at),
     pad(event.subject, 12),
     pad(arrow, 26),
-    parts.join(terminal.style("dim", " · ")) + terminal.style("dim", ` · ${model}`),
+    parts.join(terminal.style("dim", " · ")),
   ].join("  ");
 }
 
