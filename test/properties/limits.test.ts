@@ -6,7 +6,7 @@ import { partitionOf as numberOf } from "../../runtime/subjects.js";
 import { oracle } from "../oracle/oracle.js";
 import type { Input, MigrationWords } from "../oracle/words.js";
 import { drain, kernelModule, kernelRun, messageOf, migrationOf, SEED, settingsOf } from "../support/kernel-driver.js";
-import { anyStream, baseSettings, EPOCH, modelSets, runs } from "./streams.js";
+import { anyStream, baseSettings, EPOCH, modelSets, patience, runs } from "./streams.js";
 
 const MOST = 10_000_000_000_000;
 
@@ -64,7 +64,7 @@ describe("sums beyond 2^53 are dead-lettered, and the stream goes on", () => {
   });
 });
 
-test("a customer's migrations are the same in one partition and in its own of three", () => {
+test("a customer's migrations are the same in one partition and in its own of three", patience, () => {
   fc.assert(
     fc.property(anyStream, ({ models, settings: words, input, instants }) => {
       const end = Math.max(...instants);

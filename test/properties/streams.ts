@@ -13,6 +13,9 @@ export function runs(part: number): number {
   return Math.ceil((Number(process.env["FUZZ_RUNS"] ?? 40) * part) / 100);
 }
 
+/** A property may take a second a stream before it counts as hanging: machines are busy, and no run is timed. */
+export const patience = { timeout: 60_000 + runs(100) * 1000 };
+
 const recency = {
   bands: [
     { name: "short", max: "3d", points: 5 },

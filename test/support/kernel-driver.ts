@@ -143,16 +143,21 @@ export interface KernelOptions {
   seed?: Uint8Array;
   /** Messages of each call of `records`; default 1. */
   batch?: number;
+  /**
+   * Where the states come from: `fresh`, a partition of its own for each instant, or `ticked`, one for all that is
+   * ticked at each. Default `fresh`.
+   */
+  states?: "fresh" | "ticked";
   more?: object;
 }
 
-/** All that comes of `inputs`, as the oracle tells it. States come from partitions of their own, never disturbed. */
+/** All that comes of `inputs`, as the oracle tells it. Migrations come from a partition that no extra tick disturbs. */
 export function kernelRun(
   models: readonly ModelWords[],
   words: SettingsWords,
   inputs: readonly Input[],
   instants: readonly number[],
-  { build, seed = SEED, batch = 1, more = {} }: KernelOptions,
+  { build, seed = SEED, batch = 1, states: from = "fresh", more = {} }: KernelOptions,
 ): Result {
   const settings = settingsOf(models, words, more);
   const after = clocks(inputs, settings);
@@ -169,16 +174,22 @@ export function kernelRun(
   records.push(...drain(whole, end));
 
   const states = new Map<number, OracleRow[]>();
+  let partition: Partition | undefined;
+  let applied = 0;
   for (const instant of [...new Set(instants)].sort((a, b) => a - b)) {
-    let partition = whole;
-    if (instant !== end) {
-      const later = after.findIndex((clock) => clock > instant);
-      partition = partitionOf(build, settings, seed, live);
-      for (const message of messages.slice(0, later < 0 ? messages.length : later)) {
-        for (const _ of partition.records([message]));
-      }
-      drain(partition, instant);
+    if (instant === end) {
+      states.set(instant, rowsOf(whole));
+      continue;
     }
+    if (partition === undefined || from === "fresh") {
+      partition = partitionOf(build, settings, seed, live);
+      applied = 0;
+    }
+    const later = after.findIndex((clock) => clock > instant);
+    const until = later < 0 ? messages.length : later;
+    for (const _ of partition.records(messages.slice(applied, until)));
+    applied = until;
+    drain(partition, instant);
     states.set(instant, rowsOf(partition));
   }
   const counts = Object.fromEntries(
