@@ -4,6 +4,7 @@
  */
 import { FatalError } from "./errors.js";
 import { encodeSource } from "./fieldtable.js";
+import { encodeModel, mapModel, packCurrency, takesChannel, windowsOf } from "./modeltable.js";
 import {
   CAUSES,
   type Cause,
@@ -18,15 +19,13 @@ import {
   type Reason,
   type Values,
 } from "./record.js";
-import type { Dimension, Model, Settings } from "./settings.js";
+import type { Model, Settings } from "./settings.js";
 
 const PAGE = 65_536;
 const PAGES_MAX = 65_536;
 const NO_SEGMENT = 255;
 const NO_CHANNEL = 255;
 const UNREADABLE = 0xffff;
-const NO_LIMIT = 0x7fff_ffff_ffff_ffffn;
-const MEASURES = ["newest", "count", "sum", "oldest"] as const;
 const HEADER_BYTES = 24;
 const MIGRATION_RECORD = 1;
 
@@ -130,7 +129,7 @@ export class Kernel {
 
   #writeModels({ models }: Settings): void {
     for (const [number, model] of models.entries()) {
-      writeModel(this.#view, this.#constant("MODELS") + number * this.#constant("MODEL_BYTES"), model);
+      this.#bytes.set(encodeModel(model), this.#constant("MODELS") + number * this.#constant("MODEL_BYTES"));
       this.#bytes.set(model.cells, this.#constant("CELLS") + number * this.#constant("CELLS_MAX"));
     }
   }
@@ -480,76 +479,4 @@ function someOrNull(value: number): number | null {
 /** Sum of the points of these bands. */
 export function pointsOf(model: Model, bands: readonly number[]): number {
   return bands.reduce((sum, band, d) => sum + (model.dimensions[d]?.bands[band - 1]?.points ?? 0), 0);
-}
-
-/** Three letters of five bits each, A = 1. */
-function packCurrency(currency: string): number {
-  return [...currency].reduce((packed, letter) => packed * 32 + letter.charCodeAt(0) - 64, 0);
-}
-
-/** `channel` undefined: one that no model names. */
-function takesChannel(model: Model, channel: string | undefined): boolean {
-  return model.channels === "*" || (channel !== undefined && model.channels.includes(channel));
-}
-
-const NOTHING = 255;
-
-/** What `model` has of `former`, by name, as core/adopt.ts reads it. */
-function mapModel(model: Model, former: Model | undefined, formerModels: readonly Model[]): Uint8Array {
-  const map = new Uint8Array(8 + 8 * 12 + 256).fill(NOTHING);
-  if (former === undefined) return map;
-  map[0] = formerModels.indexOf(former);
-  for (const [d, { name, bands }] of model.dimensions.entries()) {
-    const at = 8 + d * 12;
-    const dimension = former.dimensions.findIndex((other) => other.name === name);
-    if (dimension < 0) continue;
-    map[at] = dimension;
-    map[at + 1] = 0;
-    for (const [number, band] of (former.dimensions[dimension] as Dimension).bands.entries())
-      map[at + 2 + number] = bandNumber(bands, band.name);
-  }
-  for (const [number, name] of former.segments.entries()) {
-    const here = model.segments.indexOf(name);
-    map[8 + 8 * 12 + number] = here < 0 ? NO_SUCH_SEGMENT : here;
-  }
-  return map;
-}
-
-/** No segment has this number, and it is not that of none. */
-const NO_SUCH_SEGMENT = 254;
-
-function bandNumber(bands: Dimension["bands"], name: string): number {
-  const index = bands.findIndex((band) => band.name === name);
-  return index < 0 ? NOTHING : index + 1;
-}
-
-/** Dimensions that need a window of their own: those that are neither an age nor `ever`. */
-function windowsOf(model: Model): Dimension[] {
-  return model.dimensions.filter(({ windowMs }) => Number.isFinite(windowMs));
-}
-
-/** Writes a model as core/models.ts reads it. */
-function writeModel(view: DataView, at: number, model: Model): void {
-  const windows = windowsOf(model);
-  const place = (measure: string) => model.dimensions.findIndex((dimension) => dimension.measure === measure);
-  view.setUint32(at, model.dimensions.length, true);
-  view.setUint32(at + 4, windows.length, true);
-  view.setUint16(at + 8, packCurrency(model.currency), true);
-  view.setUint8(at + 10, model.otherCurrency === "count" ? 1 : 0);
-  view.setUint8(at + 11, model.fullRefund === "keep" ? 1 : 0);
-  view.setUint8(at + 12, place("count"));
-  view.setUint8(at + 13, place("sum"));
-  for (const [slot, { windowMs, measure }] of windows.entries()) {
-    view.setBigInt64(at + 16 + slot * 16, BigInt(windowMs), true);
-    view.setUint8(at + 16 + slot * 16 + 8, MEASURES.indexOf(measure));
-  }
-  for (const [number, dimension] of model.dimensions.entries()) {
-    const to = at + 144 + number * 88;
-    view.setUint8(to, MEASURES.indexOf(dimension.measure));
-    view.setUint8(to + 1, dimension.bands.length);
-    view.setUint8(to + 2, windows.includes(dimension) ? windows.indexOf(dimension) : 255);
-    view.setUint32(to + 4, model.strides[number] as number, true);
-    for (const [band, { limit }] of dimension.bands.entries())
-      view.setBigInt64(to + 8 + band * 8, Number.isFinite(limit) ? BigInt(limit) : NO_LIMIT, true);
-  }
 }
