@@ -2,7 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { SHARED } from "./tidemark.js";
+import { sharedFolder, warnSkipped } from "../support/cases.js";
+
+const SHARED = sharedFolder() ?? "";
 
 export interface DataSet {
   readonly name: string;
@@ -34,8 +36,11 @@ export const DATA_SETS: readonly DataSet[] = [
   },
 ];
 
-export function isPresent({ file, oracle }: DataSet): boolean {
-  return existsSync(file) && existsSync(oracle);
+/** Says by name what is left out where it is absent. */
+export function isPresent({ name, file, oracle }: DataSet): boolean {
+  const present = existsSync(file) && existsSync(oracle);
+  if (!present) warnSkipped(`${name} on the command line`);
+  return present;
 }
 
 /** Windows of 90 and 365 days, each in both roles. */

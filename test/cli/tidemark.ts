@@ -6,7 +6,6 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const MAIN = join(ROOT, "dist/connectors/cli/main.js");
-export const SHARED = join(ROOT, "../shared");
 
 export interface Result {
   readonly code: number | null;
