@@ -64,7 +64,7 @@ class NatsEngine implements Engine {
   readonly #fail: (error: Error) => void;
   #failure: Error | undefined;
   #broker: Broker | undefined;
-  #ledger: LedgerReader | undefined;
+  #ledger: NatsLedgerReader | undefined;
   #gatherer: Gatherer | undefined;
   #streams: readonly PartitionStreams[] = [];
   #workers: Supervised[] = [];

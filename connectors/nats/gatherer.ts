@@ -9,9 +9,10 @@
 import type { LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { deadStream, deadSubjects, gatheredSubject, migrationsStream, subjectMatches } from "../../runtime/subjects.js";
-import type { LedgerEntry, LedgerReader } from "../edge.js";
+import type { LedgerEntry } from "../edge.js";
 import { ApiError, type Broker, NO_MESSAGE_FOUND, reasonOf, sleep } from "./broker.js";
 import { LedgerWriter } from "./ledger.js";
+import type { NatsLedgerReader } from "./ledgerreader.js";
 
 export const RECORD_HEADER = "Tidemark-Record";
 const IN_FLIGHT_MAX = 1_024;
@@ -20,12 +21,12 @@ const PAUSE_MS_MAX = 5_000;
 export class Gatherer {
   readonly #broker: Broker;
   readonly #settings: Settings;
-  readonly #ledger: LedgerReader;
+  readonly #ledger: NatsLedgerReader;
   readonly #note: (text: string) => void;
   readonly #aborter = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(broker: Broker, settings: Settings, ledger: LedgerReader, note: (text: string) => void) {
+  constructor(broker: Broker, settings: Settings, ledger: NatsLedgerReader, note: (text: string) => void) {
     this.#broker = broker;
     this.#settings = settings;
     this.#ledger = ledger;
@@ -81,12 +82,15 @@ export class Gatherer {
       copies.map((copy, kind) => this.#lastCopied(copy.stream, gatheredSubject(name, subjects[kind] as string))),
     );
     let before: Copies | undefined;
-    for await (const entry of this.#ledger.read(partition, Math.max(...last) + 1, signal)) {
-      const copy = subjectMatches(deadSubjects(name), entry.subject) ? copies[1] : copies[0];
-      // All before this record must be there when its copy says so.
-      if (before !== undefined && before !== copy) await before.flush(signal);
-      before = copy;
-      await copy.add({ subject: gatheredSubject(name, entry.subject), entry }, signal);
+    for await (const entries of this.#ledger.readBatches(partition, Math.max(...last) + 1, signal)) {
+      for (const { isDead, run } of runsOf(entries, deadSubjects(name))) {
+        const copy = isDead ? copies[1] : copies[0];
+        // All before these records must be there when a copy of them says so.
+        if (before !== undefined && before !== copy) await before.flush(signal);
+        before = copy;
+        // Together: one write to the socket for all of them.
+        await copy.add(run, name, signal);
+      }
     }
   }
 
@@ -123,12 +127,16 @@ class Copies {
   }
 
   /** Copies get their numbers in the order in which they are added. */
-  add({ subject, entry }: { subject: string; entry: LedgerEntry }, signal: AbortSignal): Promise<void> {
-    this.#turn = this.#turn.then(() => {
-      const headers = { ...entry.headers, [RECORD_HEADER]: String(entry.number) };
-      const record: LedgerRecord = { number: ++this.#number, subject, headers, body: entry.body };
-      return this.writer.append([record], signal);
-    });
+  add(entries: readonly LedgerEntry[], name: string, signal: AbortSignal): Promise<void> {
+    this.#turn = this.#turn.then(() =>
+      this.writer.append(
+        entries.map((entry): LedgerRecord => {
+          const headers = { ...entry.headers, [RECORD_HEADER]: String(entry.number) };
+          return { number: ++this.#number, subject: gatheredSubject(name, entry.subject), headers, body: entry.body };
+        }),
+        signal,
+      ),
+    );
     return this.#turn;
   }
 
@@ -136,4 +144,23 @@ class Copies {
     await this.#turn;
     await this.writer.flush(signal);
   }
+}
+
+/** Cuts where dead letters and migrations take turns. */
+function* runsOf(
+  entries: readonly LedgerEntry[],
+  deadPattern: string,
+): Generator<{ isDead: boolean; run: LedgerEntry[] }> {
+  let run: LedgerEntry[] = [];
+  let isDead = false;
+  for (const entry of entries) {
+    const dead = subjectMatches(deadPattern, entry.subject);
+    if (run.length > 0 && dead !== isDead) {
+      yield { isDead, run };
+      run = [];
+    }
+    isDead = dead;
+    run.push(entry);
+  }
+  if (run.length > 0) yield { isDead, run };
 }

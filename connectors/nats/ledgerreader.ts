@@ -37,6 +37,20 @@ export class NatsLedgerReader implements LedgerReader {
 
   /** Numbers may jump at the start, where what was asked for has aged out: compare them. */
   async *read(partition: number, from: number, signal: AbortSignal): AsyncGenerator<LedgerEntry, void, undefined> {
+    for await (const entries of this.readBatches(partition, from, signal)) {
+      for (const entry of entries) {
+        if (signal.aborted) return;
+        yield entry;
+      }
+    }
+  }
+
+  /** As `read`, what came together at once. */
+  async *readBatches(
+    partition: number,
+    from: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly LedgerEntry[], void, undefined> {
     const stream = this.#ledgerOf(partition);
     const reader = new StreamReader(this.#broker, {
       stream,
@@ -47,10 +61,7 @@ export class NatsLedgerReader implements LedgerReader {
     try {
       while (!signal.aborted) {
         const { messages } = await reader.next(signal);
-        for (const message of messages) {
-          if (signal.aborted) return;
-          yield entryOf(partition, message);
-        }
+        if (messages.length > 0 && !signal.aborted) yield messages.map((message) => entryOf(partition, message));
       }
     } finally {
       reader.close();
