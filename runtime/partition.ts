@@ -4,7 +4,15 @@ import { runningUnder } from "./config/wire.js";
 import { type Control, readControl } from "./control.js";
 import { FatalError } from "./errors.js";
 import { DONE, FULL, Kernel, type KernelRow } from "./kernel.js";
-import type { Cause, InputMessage, LedgerRecord, Migration, OutputRecord, Reason } from "./record.js";
+import {
+  CAUSES,
+  type Cause,
+  type InputMessage,
+  type LedgerRecord,
+  type Migration,
+  type OutputRecord,
+  type Reason,
+} from "./record.js";
 import type { Capacity, Dimension, Model, Settings } from "./settings.js";
 import { compareRows, type StateRow } from "./state.js";
 
@@ -66,6 +74,9 @@ export interface ModelCounts {
   readonly customers: number;
 }
 
+/** In place of a segment's number. */
+const NONE = 255;
+
 export class Partition {
   readonly partition: number;
   #kernel: Kernel;
@@ -74,7 +85,9 @@ export class Partition {
   #former: Settings | undefined;
   readonly #options: PartitionOptions;
   #position = { sequence: 0, stamp: 0 };
-  readonly #migrations = new Map<string, MigrationCount & { count: number }>();
+  /** Migrations by the numbers of model, segments and cause, and those by name from before the last change of models. */
+  #counts = new Map<number, number>();
+  #counted = new Map<string, MigrationCount>();
 
   /** Reserves all memory. Throws FatalError (PARTITION_FULL) where the capacities pass 4 GiB. */
   constructor(options: PartitionOptions) {
@@ -180,6 +193,8 @@ export class Partition {
     yield* this.#drain(() => this.#kernel.tick());
     const former = this.#kernel;
     this.#former = this.#settings;
+    this.#counted = this.#migrationCounts();
+    this.#counts = new Map();
     this.#settings = runningUnder(wanted, this.#settings);
     this.#kernel = this.#newKernel(this.#settings);
     for (const _ of this.#kernel.adopt(former, this.#former.models, sequence, silent)) {
@@ -197,16 +212,47 @@ export class Partition {
     yield* this.#drain(() => this.#kernel.tick());
   }
 
-  #count({ model: number, from, to, cause: { kind } }: Migration): void {
-    const model = this.#settings.models[number] as Model;
-    const before = kind === "model" ? this.#former?.models.find(({ name }) => name === model.name) : model;
-    const left = from.segment === null ? null : (before?.segments[from.segment] ?? null);
-    const right = to.segment === null ? null : (model.segments[to.segment] as string);
-    const key = JSON.stringify([model.name, left, right, kind]);
-    const counted = this.#migrations.get(key);
-    if (counted === undefined)
-      this.#migrations.set(key, { model: model.name, from: left, to: right, cause: kind, count: 1 });
-    else counted.count++;
+  /** By numbers, which are quick; `#named` says what they mean under the models that hold now. */
+  #count({ model, from, to, cause: { kind } }: Migration): void {
+    if (kind === "model") {
+      const { name } = this.#settings.models[model] as Model;
+      const former = this.#former?.models.find((other) => other.name === name);
+      this.#add(this.#counted, this.#named(former, from.segment, this.#settings.models[model], to.segment, kind), 1);
+      return;
+    }
+    const key =
+      ((model * 256 + (from.segment ?? NONE)) * 256 + (to.segment ?? NONE)) * CAUSES.length + CAUSES.indexOf(kind);
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+  }
+
+  #named(
+    former: Model | undefined,
+    from: number | null,
+    model: Model | undefined,
+    to: number | null,
+    cause: Cause,
+  ): Omit<MigrationCount, "count"> {
+    const name = (owner: Model | undefined, segment: number | null) =>
+      segment === null ? null : (owner?.segments[segment] ?? null);
+    return { model: model?.name ?? "", from: name(former, from), to: name(model, to), cause };
+  }
+
+  #add(into: Map<string, MigrationCount>, what: Omit<MigrationCount, "count">, count: number): void {
+    const key = JSON.stringify([what.model, what.from, what.to, what.cause]);
+    into.set(key, { ...what, count: (into.get(key)?.count ?? 0) + count });
+  }
+
+  /** All migrations counted, by name. */
+  #migrationCounts(): Map<string, MigrationCount> {
+    const all = new Map(this.#counted);
+    for (const [key, count] of this.#counts) {
+      const segments = Math.floor(key / CAUSES.length);
+      const segment = (number: number) => (number === NONE ? null : number);
+      const model = this.#settings.models[Math.floor(segments / 65_536)];
+      const [from, to] = [segment(Math.floor(segments / 256) % 256), segment(segments % 256)];
+      this.#add(all, this.#named(model, from, model, to, CAUSES[key % CAUSES.length] as Cause), count);
+    }
+    return all;
   }
 
   #fullError(): FatalError {
@@ -273,7 +319,7 @@ export class Partition {
   stats(): PartitionStats {
     return {
       ...this.#kernel.counters(),
-      migrations: [...this.#migrations.values()].map((count) => ({ ...count })),
+      migrations: [...this.#migrationCounts().values()],
       memoryBytes: this.#kernel.memoryBytes,
       capacity: this.#settings.capacity,
     };

@@ -70,7 +70,13 @@ async function ledgers(broker: Broker, settings: Settings): Promise<string[]> {
 }
 
 async function dump(broker: Broker, stream: string): Promise<string[]> {
-  const { state } = await broker.api<{ state: { last_seq: number; messages: number } }>(`STREAM.INFO.${stream}`);
+  // Retried: a broker that was just restarted takes its time.
+  const { state } = await broker.apiRetried<{ state: { last_seq: number; messages: number } }>(
+    `STREAM.INFO.${stream}`,
+    {},
+    undefined,
+    never,
+  );
   const reader = new StreamReader(broker, { stream, from: 1, messagesMax: 1_000, bytesMax: 2_000_000 });
   const lines: string[] = [];
   while (lines.length < state.messages) {
@@ -213,6 +219,18 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
       await server.restart(signal);
     }
     await publishing;
+    // The engine may not be connected again yet, and then knows no newer end of its input than it had read.
+    for (const { partition, input } of partitionStreams(settings)) {
+      const { state } = await broker.apiRetried<{ state: { last_seq: number } }>(
+        `STREAM.INFO.${input}`,
+        {},
+        undefined,
+        never,
+      );
+      await expect
+        .poll(async () => (await engine.status())[partition]?.position, { timeout: 45_000, interval: 50 })
+        .toBeGreaterThanOrEqual(state.last_seq);
+    }
     const status = await settled(engine);
     expect(
       status.reduce((sum, { stats }) => sum + stats.events.flat().reduce((a, b) => a + b, 0), 0),
