@@ -3,30 +3,10 @@ import fc from "fast-check";
 import { assert, describe, test } from "vitest";
 import type { LedgerRecord } from "../../runtime/record.js";
 import { oracle } from "../oracle/oracle.js";
-import type { Input, MigrationWords, Result } from "../oracle/words.js";
+import type { Input, MigrationWords } from "../oracle/words.js";
+import { assertSame, byCustomer } from "../support/agreement.js";
 import { type Build, drain, kernelRun, messageOf, partitionOf, SEED, settingsOf } from "../support/kernel-driver.js";
 import { anyStream, changingStream, eventStream, patience, runs, type Stream, setOfEvents } from "./streams.js";
-
-/** Each customer's migrations by model, in order of revision. Across customers the order is the engine's affair. */
-function byCustomer(migrations: readonly MigrationWords[]): Map<string, MigrationWords[]> {
-  const all = new Map<string, MigrationWords[]>();
-  for (const migration of migrations) {
-    const key = `${migration.model}/${migration.customer}`;
-    const list = all.get(key);
-    if (list === undefined) all.set(key, [migration]);
-    else list.push(migration);
-  }
-  return new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function assertSame(found: Result, expected: Result): void {
-  assert.deepEqual(byCustomer(found.migrations), byCustomer(expected.migrations), "migrations");
-  assert.deepEqual([...found.states], [...expected.states], "states");
-  const dead = ({ dead }: Result) => dead.map((letter) => JSON.stringify(letter)).sort();
-  assert.deepEqual(dead(found), dead(expected), "dead letters");
-  const { rejected: _rejected, ...counts } = { rejected: 0, ...found.counts };
-  assert.deepEqual(counts, expected.counts, "counts");
-}
 
 /** `to` of one is `from` of the next, revisions run from 1 without a gap, time never goes back. */
 function assertChains(migrations: readonly MigrationWords[]): void {
