@@ -37,6 +37,8 @@ export interface LedgerWriterOptions {
   readonly inFlightMax: number;
   /** Called with the number up to which all is stored, whenever that grows. Must not throw. */
   readonly onStored?: (number: number) => void;
+  /** Called with the reason when records have to be sent again; not twice with one reason until all are stored. Must not throw. */
+  readonly onTrouble?: (reason: string) => void;
 }
 
 interface StoredMessage {
@@ -55,6 +57,8 @@ export class LedgerWriter {
   readonly #inbox: string;
   readonly #stop: (() => void)[] = [];
   readonly #aborter = new AbortController();
+  readonly #onTrouble: (reason: string) => void;
+  #told: string | undefined;
   /** Records numbered `#stored` + 1 on, from index `#head` on. */
   #window: LedgerRecord[] = [];
   #head = 0;
@@ -77,6 +81,7 @@ export class LedgerWriter {
     this.#stream = options.stream;
     this.#inFlightMax = options.inFlightMax;
     this.#onStored = options.onStored ?? (() => {});
+    this.#onTrouble = options.onTrouble ?? (() => {});
     this.#inbox = broker.inbox();
     this.#stop.push(broker.subscribe(`${this.#inbox}.*.*`, (message) => this.#answered(message)));
     this.#stop.push(
@@ -193,7 +198,7 @@ export class LedgerWriter {
     if (generation !== this.#generation || number === undefined) return;
     const answer = message.string();
     if (message.data.length === 0 || answer.includes('"error"')) {
-      this.#recover(message.data.length === 0 ? "no stream answers" : answer);
+      this.#recover(message.data.length === 0 ? "no stream answers" : refusalIn(answer));
       return;
     }
     if (number !== this.#stored + 1) {
@@ -213,6 +218,7 @@ export class LedgerWriter {
       this.#stored++;
     }
     this.#stored = number;
+    if (this.#head === this.#window.length) this.#told = undefined;
     if (this.#head === this.#window.length || this.#head >= 4_096) {
       this.#window = this.#window.slice(this.#head);
       this.#head = 0;
@@ -240,6 +246,8 @@ export class LedgerWriter {
   #recover(reason: string): void {
     this.#refused++;
     if (this.#recovering || this.#failure) return;
+    if (reason !== this.#told) this.#onTrouble(reason);
+    this.#told = reason;
     this.#recovering = true;
     this.#generation++;
     this.#resume(reason).catch((error: unknown) => {
@@ -376,4 +384,9 @@ function differenceOf(found: StoredMessage, ours: LedgerRecord): string | undefi
 function excerpt(bytes: Uint8Array): string {
   const text = Buffer.from(bytes.subarray(0, 200)).toString("utf8").replace(/\s+/g, " ");
   return bytes.length > 200 ? `${text}…` : text;
+}
+
+/** What the broker says in `{"error":{"description":…}}`, or the answer itself. */
+function refusalIn(answer: string): string {
+  return `the broker refuses: ${/"description":"([^"]+)"/.exec(answer)?.[1] ?? answer}`;
 }

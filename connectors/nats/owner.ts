@@ -288,6 +288,8 @@ export class PartitionOwner {
       stream: streams.ledger,
       inFlightMax: settings.ledgerInFlightMax,
       onStored: (number) => this.#stored(number),
+      onTrouble: (reason) =>
+        this.#options.note(`stream ${streams.ledger}: ${reason}; sending again until it is stored`),
     });
     return this.#ledger;
   }
