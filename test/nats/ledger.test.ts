@@ -152,6 +152,29 @@ describe.each(serverVersions)("the ledger's writer on nats-server $version", ({ 
     await expectWhole(broker, stream, 3_000);
   });
 
+  test("a stream that refuses holds the writer up within its window, and is told once with its reason", async () => {
+    const stream = await makeStream(broker);
+    const full = await broker.api<{ config: object }>(`STREAM.INFO.${stream}`);
+    const limited = { ...full.config, max_msgs: 20, discard: "new" };
+    await broker.api(`STREAM.UPDATE.${stream}`, limited);
+    const told: string[] = [];
+    const writer = await LedgerWriter.open(broker, {
+      stream,
+      inFlightMax: 10,
+      onTrouble: (reason) => told.push(reason),
+    });
+    const appended = writer.append(records(1, 100), never);
+    await expect.poll(() => writer.refused, { timeout: 20_000 }).toBeGreaterThan(3);
+    expect(writer.stored).toBe(20);
+    expect(writer.inFlight).toBeLessThanOrEqual(10);
+    expect(told.filter((reason) => reason === "the broker refuses: maximum messages exceeded")).toHaveLength(1);
+    await broker.api(`STREAM.UPDATE.${stream}`, full.config);
+    await appended;
+    await writer.flush(never);
+    writer.close();
+    await expectWhole(broker, stream, 100);
+  });
+
   test("a foreign message in the stream stops the writer", async () => {
     const stream = await makeStream(broker);
     const writer = await LedgerWriter.open(broker, { stream, inFlightMax: 10 });
