@@ -45,6 +45,12 @@ const streams: Record<string, Input[]> = {
     cancel("x", "b", 1),
     cancel("x", "a", 4),
   ],
+  "a cancel sent again after its order changed its currency is a duplicate": [
+    { at, event: { id: "a", customer: "c1", time: EPOCH, amount: 100, currency: "EUR", version: 1 } },
+    { at, event: { id: "x", kind: "cancel", customer: "c1", time: EPOCH, currency: "EUR", order: "a" } },
+    { at, event: { id: "a", customer: "c1", time: EPOCH, amount: 100, currency: "CHF", version: 2 } },
+    { at, event: { id: "x", kind: "cancel", customer: "c1", time: EPOCH, currency: "EUR", order: "a" } },
+  ],
 };
 
 describe("found by the properties", () => {
