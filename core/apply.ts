@@ -40,7 +40,7 @@ import {
 import { Model, leave, modelAt, windowAt } from "./models";
 import { BY_AMEND, BY_CANCEL, BY_ORDER, BY_REFUND } from "./output";
 import { forgetReversal, park, rejectParked, unpark } from "./parked";
-import { add, counts, enter, exit, recount, takes, takesEntry } from "./rows";
+import { add, counts, enter, exit, takes, takesEntry } from "./rows";
 import { capture, noteMoved, settle } from "./settle";
 import { S, SCENE, STALE, countEvent } from "./status";
 import { NEVER, arm } from "./timers";
@@ -231,22 +231,18 @@ function addToAll(customer: Customer, entry: u32, sign: i64): void {
     if (takesEntry(modelAt(m), m, entry)) add(rowAt(customer, m), modelAt(m), entry, sign, S.clock);
 }
 
-function recountAll(customer: Customer, entry: u32): void {
-  for (let m: u32 = 0; m < S.models; m++)
-    if (takesEntry(modelAt(m), m, entry)) recount(rowAt(customer, m), modelAt(m), m, entry);
-}
-
 function attach(item: Item, channel: u8, customer: Customer): void {
   const entry = judged.order;
   const order = orderAt(entry);
   addToAll(customer, entry, -1);
+  dropFromChain(customer, entry);
   if (order.reversed == 0) {
     order.reversed = newReversed(order.customer, 0);
     reversedAt(order.reversed).order = entry;
   }
   bring(reversedAt(order.reversed), newReversal(item, channel, customer, order.reversed));
+  enterChain(customer, entry);
   addToAll(customer, entry, 1);
-  recountAll(customer, entry);
 }
 
 function parkReversal(item: Item, channel: u8, number: u32, customer: Customer): void {
@@ -286,16 +282,19 @@ function takeOut(customer: Customer, entry: u32): void {
     return;
   }
   addToAll(customer, order, -1);
+  dropFromChain(customer, order);
   forgetReversal(customer, entry);
   const reversed = reversedAt(list);
   reversed.refunded = 0;
   reversed.cancelVersion = NO_VERSION;
   reversed.flags = REVERSED;
   for (let r = reversed.first; r != 0; r = reversalAt(r).next) bring(reversed, r);
+  enterChain(customer, order);
   addToAll(customer, order, 1);
-  recountAll(customer, order);
 }
 
+// What changes whether or how much an order counts takes it out of the chain and puts it back: so the newest and first
+// of a row are always the last and the first of the chain that count, also among orders of one time.
 function dropFromChain(customer: Customer, entry: u32): void {
   for (let m: u32 = 0; m < S.models; m++)
     if (takesEntry(modelAt(m), m, entry)) exit(rowAt(customer, m), modelAt(m), m, entry);
@@ -330,16 +329,12 @@ function lateOrder(item: Item, channel: u8, customer: Customer): void {
 function amendOrder(item: Item, customer: Customer): void {
   const entry = judged.known;
   const order = orderAt(entry);
-  const moves = item.time != timeAt(entry) || item.currency != order.currency;
   noteMoved(entry, timeAt(entry));
   addToAll(customer, entry, -1);
-  if (moves) dropFromChain(customer, entry);
+  dropFromChain(customer, entry);
   const flags: u8 = (order.flags & ~VOID) | (item.isVoid != 0 ? VOID : 0);
   setContent(entry, flags, order.channel, item.time, item.amount, item.currency, item.version);
-  if (!moves) {
-    addToAll(customer, entry, 1);
-    recountAll(customer, entry);
-  } else if (leave(item.time, S.horizon) > S.clock) {
+  if (leave(item.time, S.horizon) > S.clock) {
     enterChain(customer, entry);
     addToAll(customer, entry, 1);
   } else {

@@ -297,7 +297,8 @@ function isSameReversal(item: Item, metOrder: u32): bool {
   const currency = reversalAt(known).currency;
   if (kindAt(known) == LOOSE) return item.order == 0 && item.currency == currency;
   if (item.order == 0 || identityOf(reversedAt(reversalAt(known).reversed)) != orderHash) return false;
+  if (item.currency == currency) return true;
   // Without a currency it has its order's, which is not known while it waits.
-  if (metOrder != 0) return item.currency == 0 || item.currency == orderAt(metOrder).currency;
-  return item.currency == 0 || currency == 0 || item.currency == currency;
+  if (item.currency != 0 && currency != 0) return false;
+  return metOrder == 0 || item.currency + currency == orderAt(metOrder).currency;
 }

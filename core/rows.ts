@@ -121,18 +121,6 @@ export function exit(row: Row, model: Model, number: u32, entry: u32): void {
   if (row.first == entry) row.first = countingFrom(model, number, next);
 }
 
-/** Sets newest and first right after an entry of the chain began or ceased to count. */
-export function recount(row: Row, model: Model, number: u32, entry: u32): void {
-  if (counts(model, entry)) {
-    const time = timeAt(entry);
-    if (row.newest == 0 || time > timeAt(row.newest)) row.newest = entry;
-    if (row.first == 0 || time < timeAt(row.first)) row.first = entry;
-    return;
-  }
-  if (row.newest == entry) row.newest = countingBack(model, number, orderAt(entry).previous);
-  if (row.first == entry) row.first = countingFrom(model, number, orderAt(entry).next);
-}
-
 /** Lets leave what has left the row's windows at `now`. */
 export function depart(row: Row, model: Model, number: u32, now: i64): void {
   const windows = model.windows;

@@ -32,6 +32,8 @@ export async function* readCsv(
     max_record_size: RECORD_BYTES_MAX,
   };
   const parser = parse(settings);
+  // `more` reads its failure from `errored`; where nobody reads on (a column is missing), it is of no interest.
+  parser.on("error", () => undefined);
   const fed = feed(parser, name, chunks);
   let width = 0;
   try {
