@@ -119,14 +119,18 @@ export class CutProxy {
         target.destroy();
       });
     }
+    let severed = false;
     target.on("data", (bytes) => client.write(bytes));
     client.on("data", (bytes) => {
+      // A line that is cut carries nothing more: with a hole in the middle it would be no TCP connection.
+      if (severed) return;
       if (bytes.length < this.#bytesLeft) {
         this.#bytesLeft -= bytes.length;
         target.write(bytes);
         return;
       }
       // The last bytes go through, so that a message is cut in the middle.
+      severed = true;
       target.write(bytes.subarray(0, this.#bytesLeft));
       this.#bytesLeft = Number.POSITIVE_INFINITY;
       setImmediate(() => this.cut());
