@@ -145,7 +145,7 @@ function letterDead(reason: u8, index: u32, bytes: usize, length: u32, customer:
 
 function nextItem(): void {
   if (item == items) {
-    items = bodyLength == 0 ? 0 : decodeBlock(ITEMS_MAX);
+    items = bodyLength == 0 ? 0 : decodeBlock(0, ITEMS_MAX);
     item = 0;
     if (items == 0) {
       stage = BETWEEN;

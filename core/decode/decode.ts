@@ -95,12 +95,12 @@ function find(item: u32, p: usize): usize {
   return behind;
 }
 
-/** Gives out up to `max` (at most ITEMS_MAX) of the items that are left, in ITEMS; returns how many, 0 at the end. */
-export function decodeBlock(max: u32): u32 {
-  const count = min(min(max, ITEMS_MAX), items - given);
+/** Gives out up to `max` of the items that are left, in the places of ITEMS from `from` on; returns how many, 0 at the end. */
+export function decodeBlock(from: u32, max: u32): u32 {
+  const count = min(min(max, ITEMS_MAX - from), items - given);
   for (let n: u32 = 0; n < count; n++) {
     if (given >= FOUND_MAX) findAgain();
-    giveOut(findingsOf(given++), n);
+    giveOut(findingsOf(given++), from + n);
   }
   return count;
 }

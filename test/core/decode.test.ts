@@ -588,7 +588,7 @@ describe("a message", () => {
     expect(slices).toEqual(items.map((item) => [...encode(item)]));
   });
 
-  test("is read the same in blocks of any size", () => {
+  test("is read the same in blocks of any size, at any place", () => {
     const items = Array.from({ length: 200 }, (_, n) => ({
       ...ORDER,
       id: n % 3 ? `o\u0001${n}` : n * 1e6,
@@ -598,7 +598,7 @@ describe("a message", () => {
       const whole = decoder.decode(message);
       expect(whole?.map(({ id }) => id)).toEqual(items.map(({ id }) => String(id)));
       for (const block of [1, 7, 31, 32, 1000])
-        expect(decoder.decode(message, SOURCE, undefined, block)).toEqual(whole);
+        for (const from of [0, 1, 31]) expect(decoder.decode(message, SOURCE, undefined, block, from)).toEqual(whole);
     }
   });
 

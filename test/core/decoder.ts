@@ -114,7 +114,7 @@ const text = new TextDecoder("utf-8", { fatal: true });
 export class Decoder {
   private readonly exports: Record<string, WebAssembly.Global> & {
     beginMessage(start: number, length: number, source: number): number;
-    decodeBlock(max: number): number;
+    decodeBlock(from: number, max: number): number;
   };
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
@@ -156,8 +156,17 @@ export class Decoder {
     return number;
   }
 
-  /** Items of a message, null where it can't be read. It ends at the memory's last byte, or `behind` follows it. */
-  decode(message: Uint8Array | string, source: Source = SOURCE, behind?: Uint8Array, block = 32): DecodedItem[] | null {
+  /**
+   * Items of a message, null where it can't be read. It ends at the memory's last byte, or `behind` follows it. They
+   * are given out `block` at a time, in the places from `from` on.
+   */
+  decode(
+    message: Uint8Array | string,
+    source: Source = SOURCE,
+    behind?: Uint8Array,
+    block = 32,
+    from = 0,
+  ): DecodedItem[] | null {
     const body = typeof message === "string" ? utf8.encode(message) : message;
     const start = this.memoryEnd - body.length - (behind?.length ?? 0);
     this.bytes.set(body, start);
@@ -167,9 +176,9 @@ export class Decoder {
     if (count < 0) return null;
     const items: DecodedItem[] = [];
     for (;;) {
-      const read = this.exports.decodeBlock(block);
+      const read = this.exports.decodeBlock(from, block);
       if (read === 0) break;
-      for (let n = 0; n < read; n++) items.push(this.itemAt(n, start));
+      for (let n = 0; n < read; n++) items.push(this.itemAt(from + n, start));
     }
     if (items.length !== count) throw new Error(`${count} items were announced, ${items.length} read`);
     return items;
