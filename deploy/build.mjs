@@ -1,6 +1,6 @@
 // Dependencies and build, each only when something is newer than its last result: a second start is quick.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -12,7 +12,7 @@ const INSTALLED = join(ROOT, "node_modules/.package-lock.json");
 
 /** Runs `npm ci` and `npm run build` as needed. Ends the process with their words where one fails. */
 export function ensureBuilt() {
-  if (newest(join(ROOT, "package-lock.json")) > mtime(INSTALLED)) {
+  if (newest(join(ROOT, "package-lock.json")) > mtime(INSTALLED) && !isLink(join(ROOT, "node_modules"))) {
     npm("ci", "--no-audit", "--no-fund");
     // npm keeps the time of an install that had nothing to do.
     if (existsSync(INSTALLED)) utimesSync(INSTALLED, new Date(), new Date());
@@ -41,12 +41,17 @@ function npm(...args) {
   process.exit(1);
 }
 
+/** Another clone's folder: what it holds is that one's business. */
+function isLink(path) {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+}
+
 function mtime(path) {
   return existsSync(path) ? statSync(path).mtimeMs : 0;
 }
 
 /** The latest change of the file, or of anything in the folder. */
-function newest(path) {
+export function newest(path) {
   if (!existsSync(path)) return 0;
   const stats = statSync(path);
   if (!stats.isDirectory()) return stats.mtimeMs;
