@@ -50,7 +50,8 @@ import { NEVER, arm } from "./timers";
  * False where there is none (left). One step of output.
  */
 export function rejectUnfit(item: Item): bool {
-  if (judged.action != judged.NEW_ORDER || judged.customer == 0) return false;
+  if (judged.action != judged.NEW_ORDER || judged.waiting == 0) return false;
+  // It may have gone since.
   const waiting = findEvent(judged.hash, judged.customer);
   if (waiting == 0) return false;
   for (let reversal = reversedAt(waiting).first; reversal != 0; reversal = reversalAt(reversal).next) {
@@ -114,7 +115,7 @@ function newOrder(item: Item, channel: u8, number: u32, customer: Customer): voi
   order.hash = judged.hash;
   order.customer = number;
   order.reversed = 0;
-  const waiting = findEvent(judged.hash, number);
+  const waiting = judged.waiting == 0 ? 0 : findEvent(judged.hash, number);
   if (waiting != 0) {
     replaceEvent(waiting, entry);
     meet(customer, entry, waiting);

@@ -111,6 +111,7 @@ export function resume(): void {
   S.timers = 0;
   S.dueCount = 0;
   S.wheelNow = S.clock;
+  S.quietUntil = 0;
 }
 
 /** The message under way while customers are adopted. */

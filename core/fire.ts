@@ -18,7 +18,7 @@ import { firstParked, nextExpiry, ownExpiry, ownParked, rejectParked } from "./p
 import { counts, depart, exit, takesEntry } from "./rows";
 import { BY_TIME, capture, settle } from "./settle";
 import { S } from "./status";
-import { NEVER, arm, dropDue, firstDue, gatherDue } from "./timers";
+import { NEVER, arm, dropDue, firstDue, gatherDue, isQuiet } from "./timers";
 
 /** When a customer's rows change next with no new event, NEVER for never. */
 export function nextChange(customer: Customer): i64 {
@@ -75,6 +75,18 @@ function fireAt(customer: Customer, instant: i64): void {
   }
   while (customer.oldest != 0 && leave(timeAt(customer.oldest), S.horizon) <= instant) retire(customer);
   S.fired++;
+}
+
+/** May anything of this customer be due up to `now`? Its timer is never later than what comes next. */
+@inline export function isOwnDue(number: u32, now: i64): bool {
+  const customer = customerAt(number);
+  const armed = armedOf(customer);
+  return (armed != 0 && armed <= now) || ownExpiry(customer) <= now;
+}
+
+/** May anything of anyone be due up to `now`? */
+@inline export function isAnyDue(now: i64): bool {
+  return !isQuiet(now) || nextExpiry() <= now;
 }
 
 /** Fires the next thing that is due up to `now` for this one customer. False where there is none. One step of output. */

@@ -11,6 +11,9 @@ export const FINE: u8 = 0;
 export const TEST: u8 = 32;
 export const SKIPPED: u8 = 33;
 export const ANONYMOUS: u8 = 34;
+/** No item: a message that can't be read, and one without items. They stand in the block in their place. */
+export const UNREADABLE: u8 = 35;
+export const EMPTY: u8 = 36;
 
 /** Reasons, numbered as in `REASONS` of runtime/record.ts. */
 export const UNDECODABLE: u8 = 0;
@@ -46,7 +49,14 @@ export const UNSUPPORTED: u8 = 13;
   kind: u8;
   verdict: u8;
   isVoid: u8; // 1: an order whose status says that it does not count
-  pad0: u8;
-  pad1: u16;
+  // Found ahead for the whole block, and valid where `channelNumber` is a channel's (see ahead.ts):
+  channelNumber: u8;
+  pad0: u16;
+  customerHash: u64;
+  hash: u64; // of the event's identity
+  number: u32; // the customer's, most likely; 0 for none
+  // Of the message:
+  header: usize;
+  place: u32; // in it
 }
 if (offsetof<Item>() > ITEM_BYTES) ERROR("Item outgrew its place");

@@ -68,6 +68,8 @@ export let channel: u8 = UNLISTED;
 /** Hash of the event's identity, and its entry where it is known. */
 export let hash: u64 = 0;
 export let known: u32 = 0;
+/** Of an order that is new: the Reversed that waited for it when it was judged, 0 for none. */
+export let waiting: u32 = 0;
 /** Of a reversal: hash of its order's identity, and the order's entry where it is known. */
 export let orderHash: u64 = 0;
 export let order: u32 = 0;
@@ -108,6 +110,7 @@ export function judge(item: Item, now: i64): void {
   reason = NO_REASON;
   customer = 0;
   known = 0;
+  waiting = 0;
   order = 0;
   channel = UNLISTED;
   const verdict = item.verdict;
@@ -121,21 +124,29 @@ export function judge(item: Item, now: i64): void {
   if (S.partitions != 0 && partitionOf(item.customer, item.customerLength) != S.partition)
     return reject(ITEM.FOREIGN_PARTITION);
   if (S.clockKind == CLOCK_BROKER && item.time > now + S.tolerance) return reject(ITEM.TOO_FAR_AHEAD);
-  channel = findChannel(item.channel, item.channelLength);
+  // Another event of the block may have numbered it meanwhile.
+  if (item.channelNumber == UNLISTED) identify(item);
+  channel = item.channelNumber;
   if (!anyTakes(item)) return reject(ITEM.NO_MODEL);
   if (channel == UNLISTED && S.channels == CHANNELS_MAX - 1) return reject(ITEM.OVER_LIMIT);
-  customerHash = hashOfId(item.customer, item.customerLength);
+  customerHash = item.customerHash;
   customer = findCustomer(customerHash, item.customer, item.customerLength);
-  // A channel that is not numbered yet has no entries: its numbered-to-be tells no identity apart from others'.
-  hash = hashOfEvent(customerHash, numberToBe(), item.kind, item.id, item.idLength);
+  hash = item.hash;
   if (customer != 0) known = findEvent(hash, customer);
   if (item.kind == ITEM.ORDER) judgeOrder(item, now);
   else judgeReversal(item, now);
 }
 
-/** The channel's number, or the one that it will get. */
-@inline export function numberToBe(): u32 {
-  return channel == UNLISTED ? S.channels : channel;
+/** Finds an event's channel, and hashes its customer and its identity. */
+export function identify(item: Item): void {
+  item.channelNumber = findChannel(item.channel, item.channelLength);
+  item.customerHash = hashOfId(item.customer, item.customerLength);
+  item.hash = hashOfEvent(item.customerHash, numberToBe(item.channelNumber), item.kind, item.id, item.idLength);
+}
+
+/** The channel's number, or the one that it will get: no event has been on it, so no identity is taken for another. */
+@inline function numberToBe(number: u8): u32 {
+  return number == UNLISTED ? S.channels : number;
 }
 
 /** FNV-1a (32 bits) of the customer as a subject token, modulo the partitions: as the broker's own mapping has it. */
@@ -203,7 +214,11 @@ function heldDown(reversal: u32): i64 {
 }
 
 function judgeOrder(item: Item, now: i64): void {
-  if (known != 0 && (kindAt(known) == REVERSED || hasLeft(known, now))) known = 0;
+  if (known != 0 && kindAt(known) == REVERSED) {
+    waiting = known;
+    known = 0;
+  }
+  if (known != 0 && hasLeft(known, now)) known = 0;
   if (known == 0) {
     if (leave(item.time, S.horizon) <= now) return act(LATE_ORDER, LATE);
     if (isTooLong(now, 1)) return reject(ITEM.OVER_LIMIT);
@@ -233,7 +248,7 @@ export function highOf(entry: Order): i64 {
 
 function judgeReversal(item: Item, now: i64): void {
   if (item.order != 0) {
-    orderHash = hashOfEvent(customerHash, numberToBe(), ITEM.ORDER, item.order, item.orderLength);
+    orderHash = hashOfEvent(customerHash, numberToBe(channel), ITEM.ORDER, item.order, item.orderLength);
     if (customer != 0) order = findEvent(orderHash, customer);
     if (order != 0 && (kindAt(order) != ORDER || hasLeft(order, now))) order = 0;
   }

@@ -7,18 +7,20 @@
 //
 // `run` takes them one after the other, item by item, in the steps of an event:
 //   (1) the clock moves on  (2) what is due for its own customer fires  (3) it is applied  (4) a few more due fire.
-// Each step puts out a bounded number of records; where the output could not hold the next one, the call returns
+// Items are decoded a block ahead, of several messages if these are short, and the memory that they will touch is
+// read ahead for the whole block; they are applied one by one. Each step puts out a bounded number of records; where the output could not hold the next one, the call returns
 // MORE, the runtime takes what there is, and calls again.
 import * as underWay from "./cause";
+import { lookAhead } from "./ahead";
 import { apply, rejectUnfit } from "./apply";
 import { beginMessage, decodeBlock } from "./decode/decode";
-import { fireNext, fireOwn, overdue as overdueUntil } from "./fire";
+import { fireNext, fireOwn, isAnyDue, isOwnDue, overdue as overdueUntil } from "./fire";
 import * as ITEM from "./item";
 import { Item } from "./item";
 import * as judged from "./judge";
 import { INPUT, ITEMS, ITEMS_MAX, ITEM_BYTES, OUTPUT } from "./layout";
 import { DEAD_BYTES_MAX, beginDead, clearOutput, deadBytesAt, endDead, hasRoom, outputUsed } from "./output";
-import { CLOCK_BROKER, CLOCK_EVENT, S, TESTED, countDead, countEvent } from "./status";
+import { CLOCK_BROKER, S, countDead, countEvent } from "./status";
 import { nextArmed } from "./timers";
 import { nextExpiry } from "./parked";
 
@@ -37,23 +39,22 @@ const FIRE_TICK: u32 = 1024;
 
 const HEADER_BYTES: usize = 24;
 
-// Where the run stands. Between messages it is BETWEEN, and nothing here matters.
-const BETWEEN: u8 = 0;
-const UNREADABLE: u8 = 1; // a message that can't be read is to be dead-lettered
-const NEXT_ITEM: u8 = 2;
-const JUDGE: u8 = 3;
-const OWN: u8 = 4;
-const UNFIT: u8 = 5;
-const APPLY: u8 = 6;
-const DUE: u8 = 7;
-let stage: u8 = BETWEEN;
-let at: usize = 0; // header of the next message
-let body: usize = 0;
-let bodyLength: u32 = 0;
+// Where the run stands within an event. Between events it is OPEN.
+const OPEN: u8 = 0;
+const OWN: u8 = 1;
+const UNFIT: u8 = 2;
+const APPLY: u8 = 3;
+const DUE: u8 = 4;
+let stage: u8 = OPEN;
 let item: u32 = 0; // in the block
 let items: u32 = 0; // of the block
-let place: u32 = 0; // in the message
 let fires: u32 = 0; // left of this event or tick
+
+// The message that is being decoded, ahead of the events that are applied.
+let next: usize = 0; // header of the one behind it
+let header: usize = 0;
+let place: u32 = 0; // of its next item
+let isOpen: bool = false;
 
 @inline function itemAt(number: u32): Item {
   return changetype<Item>(ITEMS + <usize>number * ITEM_BYTES);
@@ -61,66 +62,135 @@ let fires: u32 = 0; // left of this event or tick
 
 /** Starts over with the messages that the runtime has written behind INPUT. */
 export function begin(): void {
-  at = INPUT;
-  stage = BETWEEN;
+  next = INPUT;
+  isOpen = false;
+  item = 0;
+  items = 0;
+  stage = OPEN;
 }
 
 /** Takes the messages up to `end`, an offset from INPUT. DONE, MORE or FULL. */
 export function run(end: u32): i32 {
   clearOutput();
   while (true) {
-    if (!hasRoom()) return MORE;
-    switch (stage) {
-      case BETWEEN:
-        if (at >= INPUT + end) return DONE;
-        openMessage();
-        break;
-      case UNREADABLE:
-        dropMessage();
-        break;
-      case NEXT_ITEM:
-        nextItem();
-        break;
-      case JUDGE:
-        if (!judgeItem()) return FULL;
-        break;
-      case OWN:
-        if (judged.customer == 0 || !fireOwn(judged.customer, S.clock)) stage = UNFIT;
-        break;
-      case UNFIT:
-        if (!rejectUnfit(itemAt(item))) stage = APPLY;
-        break;
-      case APPLY:
-        applyItem();
-        break;
-      default:
-        fireMore();
+    const status = applyBlock();
+    if (status != DONE) return status;
+    decodeNext(INPUT + end);
+    if (items == 0) return DONE;
+    lookAhead(items);
+  }
+}
+
+/** Fills a block with the items that come next: the last of one message and the first of the one behind it, too. */
+function decodeNext(end: usize): void {
+  item = 0;
+  items = 0;
+  while (items < ITEMS_MAX) {
+    if (!isOpen) {
+      if (next >= end) return;
+      header = next;
+      place = 0;
+      const count = openBody();
+      isOpen = count > 0;
+      if (!isOpen) {
+        const none = itemAt(items++);
+        none.header = header;
+        none.place = 0;
+        none.verdict = count < 0 ? ITEM.UNREADABLE : ITEM.EMPTY;
+        continue;
+      }
+    }
+    const count = decodeBlock(items, ITEMS_MAX - items);
+    if (count == 0) isOpen = false;
+    for (const behind = items + count; items < behind; items++) {
+      itemAt(items).header = header;
+      itemAt(items).place = place++;
     }
   }
 }
 
-function openMessage(): void {
-  bodyLength = load<u32>(at);
-  const subjectLength: u32 = load<u16>(at, 4);
-  const source: u32 = load<u8>(at, 6);
-  const silent = load<u8>(at, 7) != 0;
-  const stamp = <i64>load<f64>(at, 16);
-  underWay.openMessage(load<f64>(at, 8), silent, at + HEADER_BYTES, subjectLength);
-  body = at + HEADER_BYTES + subjectLength;
-  at = (body + bodyLength + 7) & ~7;
-  if (S.clockKind == CLOCK_BROKER && stamp > S.clock) S.clock = stamp;
-  S.messages++;
-  place = 0;
-  item = 0;
-  items = 0;
-  stage = beginMessage(body, bodyLength, source) < 0 ? UNREADABLE : NEXT_ITEM;
+@inline function bodyOf(at: usize): usize {
+  return at + HEADER_BYTES + load<u16>(at, 4);
 }
 
-function dropMessage(): void {
-  letterDead(ITEM.UNDECODABLE, 0, body, bodyLength, 0, 0);
-  // It has no items any more: what is due fires as after an item, then comes the next message.
-  bodyLength = 0;
-  items = 0;
+/** Begins to decode the message; how many items it has, -1 where it can't be read. */
+function openBody(): i32 {
+  const length = load<u32>(header);
+  const body = bodyOf(header);
+  next = (body + length + 7) & ~7;
+  return beginMessage(body, length, load<u8>(header, 6));
+}
+
+/** Applies the items of the block. DONE, MORE or FULL. */
+export function applyBlock(): i32 {
+  while (stage != OPEN || item != items) {
+    if (stage == OPEN) {
+      const opened = itemAt(item);
+      if (opened.verdict >= ITEM.UNREADABLE) {
+        if (!hasRoom()) return MORE;
+        closeUnread(opened);
+      } else {
+        if (opened.place == 0) openMessage(opened.header);
+        if (!judgeItem(opened)) return FULL;
+        stage = OWN;
+      }
+    }
+    if (stage == OWN) {
+      if (!fireAllOwn()) return MORE;
+      stage = UNFIT;
+    }
+    if (stage == UNFIT) {
+      do {
+        if (!hasRoom()) return MORE;
+      } while (rejectUnfit(itemAt(item)));
+      stage = APPLY;
+    }
+    if (stage == APPLY) {
+      applyItem(itemAt(item++));
+      fires = FIRE_EVENT;
+      stage = DUE;
+    }
+    if (stage == DUE) {
+      if (!fireMore()) return MORE;
+      stage = OPEN;
+    }
+  }
+  return DONE;
+}
+
+/** Fires what is due for the event's own customer. False where the output had no room for more. */
+@inline function fireAllOwn(): bool {
+  if (judged.customer == 0 || !isOwnDue(judged.customer, S.clock)) return true;
+  do {
+    if (!hasRoom()) return false;
+  } while (fireOwn(judged.customer, S.clock));
+  return true;
+}
+
+/** Fires what an event or tick may fire. False where the output had no room for more. */
+@inline function fireMore(): bool {
+  while (fires != 0 && isAnyDue(S.clock)) {
+    if (!hasRoom()) return false;
+    if (!fireNext(S.clock)) break;
+    fires--;
+  }
+  return true;
+}
+
+function openMessage(at: usize): void {
+  const subjectLength: u32 = load<u16>(at, 4);
+  const stamp = <i64>load<f64>(at, 16);
+  underWay.openMessage(load<f64>(at, 8), load<u8>(at, 7) != 0, at + HEADER_BYTES, subjectLength);
+  if (S.clockKind == CLOCK_BROKER && stamp > S.clock) S.clock = stamp;
+  S.messages++;
+}
+
+/** A message without an item; one that can't be read is dead-lettered, and fires like an event. */
+function closeUnread(none: Item): void {
+  item++;
+  openMessage(none.header);
+  if (none.verdict == ITEM.EMPTY) return;
+  letterDead(ITEM.UNDECODABLE, 0, bodyOf(none.header), load<u32>(none.header), 0, 0);
   fires = FIRE_EVENT;
   stage = DUE;
 }
@@ -143,49 +213,22 @@ function letterDead(reason: u8, index: u32, bytes: usize, length: u32, customer:
   countDead(reason);
 }
 
-function nextItem(): void {
-  if (item == items) {
-    items = bodyLength == 0 ? 0 : decodeBlock(0, ITEMS_MAX);
-    item = 0;
-    if (items == 0) {
-      stage = BETWEEN;
-      return;
-    }
-  }
-  stage = JUDGE;
-}
-
 /** Judges the item and moves the clock. False where the partition is full. */
-function judgeItem(): bool {
-  const next = itemAt(item);
+function judgeItem(next: Item): bool {
   if (next.verdict == ITEM.FINE && !judged.hasCapacity(next, underWay.subjectLength)) return false;
-  underWay.openEvent(next, place);
+  underWay.openEvent(next, next.place);
   const now = judged.clockWith(next);
   judged.judge(next, now);
   if (judged.reason == judged.NO_REASON && now > S.clock) S.clock = now;
-  stage = OWN;
   return true;
 }
 
-function applyItem(): void {
-  const done = itemAt(item);
+function applyItem(done: Item): void {
   countEvent(done.kind, judged.outcome);
   if (judged.reason != judged.NO_REASON)
-    letterDead(judged.reason, place, done.start, done.length, done.customer, done.customerLength);
+    letterDead(judged.reason, done.place, done.start, done.length, done.customer, done.customerLength);
   else apply(done);
   underWay.closeEvent();
-  item++;
-  place++;
-  fires = FIRE_EVENT;
-  stage = DUE;
-}
-
-function fireMore(): void {
-  if (fires != 0 && fireNext(S.clock)) {
-    fires--;
-    return;
-  }
-  stage = NEXT_ITEM;
 }
 
 /**
@@ -203,12 +246,7 @@ export function beginTick(instant: f64, sequence: f64): void {
 /** Fires what the tick may fire. DONE or MORE. */
 export function tick(): i32 {
   clearOutput();
-  while (fires != 0) {
-    if (!hasRoom()) return MORE;
-    if (!fireNext(S.clock)) break;
-    fires--;
-  }
-  return DONE;
+  return fireMore() ? DONE : MORE;
 }
 
 /** Lets `tick` fire all that is due, as before a change of models or at the end of the input. */

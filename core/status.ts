@@ -54,6 +54,7 @@ export const OUTCOMES: u32 = 10;
   timers: u32; // armed
   dueInstant: i64; // the instant of all customers in the bitmap
   wheelNow: i64; // no timer is armed before it, those in the bitmap apart
+  quietUntil: i64; // nor in the wheel before this
   // counters
   messages: i64;
   ticks: i64;

@@ -84,6 +84,12 @@ export function arm(number: u32, instant: i64): void {
   }
   setArmed(customer, instant);
   place(number, customer, instant);
+  if (instant < S.quietUntil) S.quietUntil = instant;
+}
+
+/** True where no timer is due up to `now`; false where one may be. */
+@inline export function isQuiet(now: i64): bool {
+  return now < S.quietUntil && S.dueCount == 0;
 }
 
 /** First used slot of a level from `slot` on, 256 for none. */
@@ -112,12 +118,15 @@ export function nextArmed(): i64 {
 /** Brings the customers of the earliest armed instant up to `until` into the bitmap. False where there are none. */
 export function gatherDue(until: i64): bool {
   if (S.dueCount != 0) return S.dueInstant <= until;
+  if (until < S.quietUntil) return false;
   while (true) {
     const level = lowestUsed();
-    if (level == LEVELS) return false;
-    const slot = usedSlot(level, slotAt(S.wheelNow, level));
-    const start = startOf(level, slot);
-    if (start > until) return false;
+    const slot = level == LEVELS ? 0 : usedSlot(level, slotAt(S.wheelNow, level));
+    const start = level == LEVELS ? NEVER : startOf(level, slot);
+    if (start > until) {
+      S.quietUntil = start;
+      return false;
+    }
     if (start > S.wheelNow) S.wheelNow = start;
     if (level == 0) {
       emptyIntoDue(slot, start);
