@@ -3,14 +3,16 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { nearest } from "../runtime/config/index.js";
 import { describeMachine, type Machine, observeMachine } from "./machine.js";
+import { memoryBenches } from "./memory.js";
 import type { Bench, Result } from "./result.js";
+import { startBenches } from "./start.js";
 import { figure, markdownTable, textTable } from "./table.js";
 
 const FAILED = 1;
 const USAGE = 2;
 
 /** All benches, in the order of the table. */
-const BENCHES: readonly Bench[] = [];
+const BENCHES: readonly Bench[] = [...memoryBenches, ...startBenches];
 
 const RESULTS_FILE = new URL("../../bench/RESULTS.md", import.meta.url);
 /** Between these lines of RESULTS.md, what is written is replaced; the rest of the file is written by hand. */
@@ -112,6 +114,14 @@ const words = (options.only ?? []).flatMap((list) => list.split(",")).filter(Boo
 checkWords(words, names);
 if (options.results && (words.length > 0 || options.quick))
   refuse("--results goes with a whole run: without --only and --quick");
+
+// So that what stops children at exit stops them now, too.
+for (const [signal, number] of [
+  ["SIGINT", 2],
+  ["SIGTERM", 15],
+  ["SIGHUP", 1],
+] as const)
+  process.on(signal, () => process.exit(128 + number));
 
 const command = ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" ");
 const machineAtEnd = observeMachine(command);

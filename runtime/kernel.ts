@@ -455,6 +455,12 @@ export class Kernel {
     };
   }
 
+  /** Bytes reserved for customers (index, rows, ids) and for orders (index, log): what grows with the capacities. */
+  get reserved(): { readonly customers: number; readonly orders: number } {
+    const [customers, orders] = [this.#constant("idSlots"), this.#constant("eventSlots")];
+    return { customers: orders - customers, orders: this.memoryBytes - orders };
+  }
+
   /** All memory from the first region of the layout on: a view. */
   memory(): Uint8Array {
     return this.#bytes.subarray(this.#constant("STATUS"));

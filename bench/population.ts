@@ -1,0 +1,83 @@
+/** Customers by the million, each with one order, as MessagePack messages that cost next to nothing to make. */
+import { encode } from "@msgpack/msgpack";
+import { compileSettings } from "../runtime/config/index.js";
+import { type Kernel, MORE } from "../runtime/kernel.js";
+import type { InputMessage } from "../runtime/record.js";
+import type { Capacity, Settings } from "../runtime/settings.js";
+
+/** Time of the first order; each next one is a millisecond later. */
+export const FIRST_MS = Date.UTC(2026, 0, 1);
+/** Orders of a message. */
+export const PER_MESSAGE = 1000;
+
+/** One partition under the model of the defaults. */
+export function settingsFor(capacity: Capacity): Settings {
+  return compileSettings({ partitions: 1, capacity, models: [{ use: "threebands", currency: "EUR" }] });
+}
+
+export interface Orders {
+  /** Multiple of PER_MESSAGE. */
+  readonly orders: number;
+  /** Bytes of a customer's id, and of an order's. */
+  readonly idLength: number;
+}
+
+/**
+ * Messages that bring `orders` customers with one order each. The body is written over by the next one: what wants to
+ * keep it copies it.
+ */
+export function* messagesOf({ orders, idLength }: Orders): Generator<InputMessage> {
+  if (orders % PER_MESSAGE !== 0) throw new Error(`${orders} orders are not whole messages of ${PER_MESSAGE}`);
+  const customer = `c${"0".repeat(idLength - 1)}`;
+  const id = `o${"0".repeat(idLength - 1)}`;
+  const item = { id, customer, time: FIRST_MS, amount: 1999 };
+  const body = encode(Array.from({ length: PER_MESSAGE }, () => item));
+  const view = new DataView(body.buffer, body.byteOffset);
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  // Where the changing bytes of an item lie is found in what the library wrote.
+  const first = bytes.indexOf(id);
+  const stride = bytes.indexOf(id, first + 1) - first;
+  const customerAt = bytes.indexOf(customer) - first;
+  const timeAt = bytes.indexOf("time") + 5 - first;
+  for (let order = 0; order < orders; ) {
+    for (let at = first; at < first + PER_MESSAGE * stride; at += stride) {
+      writeDigits(body, at + idLength, order);
+      writeDigits(body, at + customerAt + idLength, order);
+      view.setBigUint64(at + timeAt, BigInt(FIRST_MS + order));
+      order++;
+    }
+    const stamp = FIRST_MS + order;
+    const sequence = order / PER_MESSAGE;
+    yield { sequence, stamp, subject: "tidemark.orders.0.web", source: 0, control: false, silent: true, body };
+  }
+}
+
+/** The decimal digits of a number, so that they end before `end`. */
+function writeDigits(bytes: Uint8Array, end: number, number: number): void {
+  for (let left = number, at = end - 1; left > 0; at--) {
+    bytes[at] = 48 + (left % 10);
+    left = Math.floor(left / 10);
+  }
+}
+
+/** Applies the messages and reads none of the records. Throws where the kernel does not take them all. */
+export function fill(kernel: Kernel, orders: Orders): void {
+  const run = () => {
+    let status = MORE;
+    while (status === MORE) status = kernel.run();
+    if (status !== 0) {
+      const { customers, entries, idBytes } = kernel.counters();
+      throw new Error(`the kernel is full: ${customers} customers, ${entries} entries, ${idBytes} bytes of ids`);
+    }
+    kernel.clear();
+  };
+  kernel.clear();
+  for (const message of messagesOf(orders)) {
+    if (kernel.write(message)) continue;
+    run();
+    if (!kernel.write(message)) throw new Error("a message does not fit an empty input region");
+  }
+  run();
+  const { customers } = kernel.counters();
+  if (customers !== orders.orders) throw new Error(`${customers} customers came of ${orders.orders} orders`);
+}

@@ -1,0 +1,49 @@
+/**
+ * start.reserve: what an empty engine costs whose capacities are for 10 M customers: time from the first import to
+ * the last partition ready, and memory of the whole process then. Each round is a fresh process.
+ */
+import { runChild } from "./child.js";
+import type { Empty, Layout } from "./empty.js";
+import { type Bench, type BenchOptions, type Result, withGoal } from "./result.js";
+import { median, resultOf, roundsOf } from "./rounds.js";
+
+const CUSTOMERS = 10_000_000;
+/** One partition as large as 4 GiB let it be, and the defaults' partitions with the defaults' 8 orders a customer. */
+const LAYOUTS: readonly Layout[] = [
+  { partitions: 1, customers: CUSTOMERS, entries: 3 * CUSTOMERS },
+  { partitions: 8, customers: CUSTOMERS, entries: 8 * CUSTOMERS },
+];
+const MS_MAX = 200;
+const MIB_MAX = 300;
+
+async function run(options: BenchOptions): Promise<readonly Result[]> {
+  const rounds = LAYOUTS.map((): Empty[] => []);
+  for (let round = 0; round < roundsOf(options); round++) {
+    for (const [n, layout] of LAYOUTS.entries()) rounds[n]?.push(await runChild<Empty>("empty", layout));
+  }
+  const time = worse(rounds, ({ ms }) => ms);
+  const memory = worse(rounds, ({ residentBytes }) => residentBytes / 2 ** 20);
+  return [
+    withGoal({ ...resultOf("start.reserve", "ms", time.figures), note: time.note }, "<", MS_MAX),
+    withGoal({ ...resultOf("start.reserve.memory", "MiB", memory.figures), note: memory.note }, "<", MIB_MAX),
+  ];
+}
+
+/** The layout that takes more, with what each takes. */
+function worse(rounds: readonly (readonly Empty[])[], of: (empty: Empty) => number) {
+  const each = rounds.map((round) => round.map(of));
+  const medians = each.map(median);
+  const parts = LAYOUTS.map(({ partitions }, n) => {
+    const [reserved, added] = [
+      rounds[n]?.[0]?.reservedBytes ?? 0,
+      median((rounds[n] ?? []).map(({ addedBytes }) => addedBytes)),
+    ];
+    return (
+      `${partitions === 1 ? "one partition" : `${partitions} partitions`} ${medians[n]?.toFixed(0)}, ` +
+      `${(reserved / 2 ** 30).toFixed(1)} GiB reserved, ${(added / 2 ** 20).toFixed(0)} MiB more than Node alone`
+    );
+  });
+  return { figures: each[medians.indexOf(Math.max(...medians))] as number[], note: `the more of ${parts.join("; ")}` };
+}
+
+export const startBenches: readonly Bench[] = [{ names: ["start.reserve", "start.reserve.memory"], run }];
