@@ -1,4 +1,7 @@
-/** In a process of its own: sets up an empty engine's partitions, from the first import on. */
+/**
+ * In a process of its own: sets up an empty engine's partitions, from the first import on. The configuration comes
+ * compiled, as the engine's workers get it.
+ */
 import { childArgument } from "./child.js";
 
 export interface Empty {
@@ -10,33 +13,26 @@ export interface Empty {
   readonly reservedBytes: number;
 }
 
-export interface Layout {
-  readonly partitions: number;
-  /** Of all partitions. */
-  readonly customers: number;
-  readonly entries: number;
-}
-
-const { partitions, customers, entries } = childArgument<Layout>();
+const text = childArgument<string>();
 const before = process.memoryUsage().rss;
 const started = performance.now();
 const { loadKernel } = await import("../connectors/cli/kernel.js");
 const { Partition } = await import("../runtime/partition.js");
-const { compileSettings } = await import("../runtime/config/index.js");
-const settings = compileSettings({
-  partitions,
-  capacity: { customers: customers / partitions, entries: entries / partitions },
-  models: [{ use: "threebands", currency: "EUR" }],
-});
+const { settingsFromJson } = await import("../runtime/config/wire.js");
+const settings = settingsFromJson(text);
+if (settings === undefined) throw new Error("these are no settings");
 const wasm = loadKernel();
 const seed = new Uint8Array(16).fill(7);
-const all = Array.from({ length: partitions }, (_, partition) => new Partition({ wasm, settings, partition, seed }));
+const all = Array.from(
+  { length: settings.partitions },
+  (_, partition) => new Partition({ wasm, settings, partition, seed }),
+);
 const ms = performance.now() - started;
-const resident = process.memoryUsage().rss;
+const residentBytes = process.memoryUsage().rss;
 const empty: Empty = {
   ms,
-  residentBytes: resident,
-  addedBytes: resident - before,
+  residentBytes,
+  addedBytes: residentBytes - before,
   reservedBytes: all.reduce((sum, partition) => sum + partition.stats().memoryBytes, 0),
 };
 console.log(JSON.stringify(empty));
