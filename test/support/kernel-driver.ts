@@ -125,7 +125,7 @@ export function drain(partition: Partition, instant: number): OutputRecord[] {
 }
 
 /** The clock after each input, as the stamps (or times) alone say it. */
-function clocks(inputs: readonly Input[], settings: Settings): number[] {
+export function clocks(inputs: readonly Input[], settings: Settings): number[] {
   let clock = 0;
   return inputs.map((input) => {
     let at = "tick" in input ? input.tick : (input.at ?? 0);
