@@ -38,6 +38,14 @@ function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** Names that no heading of RESULTS.md covers: each figure has a paragraph there that says what bounds it. */
+function withoutParagraph(names: readonly string[]): string[] {
+  const headings = [...readFileSync(RESULTS_FILE, "utf8").matchAll(/^### (.*)$/gm)].flatMap(([, heading]) =>
+    [...(heading ?? "").matchAll(/`([^`]+)`/g)].map(([, word]) => word as string),
+  );
+  return names.filter((name) => !headings.some((word) => covers(word, name)));
+}
+
 /** Ends with exit code 2: the command makes no sense. */
 function refuse(problem: string): never {
   note(`bench: ${problem}`);
@@ -145,6 +153,8 @@ if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ 
 if (options.results) {
   if (failed) note("bench: bench/RESULTS.md is left as it is, for a bench failed.");
   else writeResults(machine, results);
+  const missing = withoutParagraph(results.map(({ name }) => name));
+  if (missing.length > 0) note(`bench: bench/RESULTS.md says nothing of what bounds ${missing.join(", ")}.`);
 }
 // Not process.exit: a stdout that is a pipe takes what is written later.
 if (failed) process.exitCode = FAILED;
