@@ -2,13 +2,13 @@
 // the log does not hold. The former instance stages its customers in its output, a batch at a time, and the runtime
 // copies each batch to this one's input:
 //
-//   | head 40 | for each former model: its row, less what the log will bring again | Figures 48 | … |
+//   | head 32 | for each former model: its row, less what the log will bring again | Figures 48 | … |
 //
 // Log, ids, indexes and channels are copied whole. MAPS says what a model here has of a former one:
 //
 //   for each model, MAP_BYTES: the former model's number, or NOTHING; for each of 8 dimensions the former one's number
 //   and for each former band (11) its number here; for each former segment (256) its number here
-import { Customer, HAS_ROWS, IN_DUE, Row, customerAt, rowAt, setArmed, setSince, sinceOf } from "./customers";
+import { Customer, HAS_ROWS, Row, customerAt, rowAt, setArmed, setSince, sinceOf } from "./customers";
 import { nextChange, retire } from "./fire";
 import { HEAD_BYTES, INPUT, OUTPUT, OUTPUT_BYTES, customerBytes, rowBytes } from "./layout";
 import { KIND, LOOSE, orderAt, timeAt } from "./log";
@@ -101,9 +101,6 @@ function adopt(number: u32, from: usize): void {
   memory.fill(changetype<usize>(customer), 0, customerBytes);
   memory.copy(changetype<usize>(customer), from, HEAD_BYTES);
   setArmed(customer, 0);
-  customer.timerNext = 0;
-  customer.timerPrevious = 0;
-  customer.flags &= ~IN_DUE;
   for (let m: u32 = 0; m < S.models; m++) fill(customer, m, from);
   while (customer.oldest != 0 && leave(timeAt(customer.oldest), S.horizon) <= S.clock) retire(customer);
   if ((customer.flags & HAS_ROWS) != 0) for (let m: u32 = 0; m < S.models; m++) compare(customer, m, from);

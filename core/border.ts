@@ -35,6 +35,7 @@ import { modelAt } from "./models";
 import { BEFORE_AT, DEAD_BYTES_MAX, DEAD_TEXT_AT, Figures, MIGRATION_TEXT_AT, STEP_BYTES_MAX } from "./output";
 import { DEAD, EVENTS, S } from "./status";
 import { writeFigures } from "./settle";
+import { forgetBlock } from "./timers";
 
 export {
   BEFORE_AT,
@@ -109,9 +110,7 @@ export function nameChannel(length: u32, currency: u32): void {
 /** Takes over the status that was copied from the former instance, under this one's settings: no timer is armed. */
 export function resume(): void {
   S.timers = 0;
-  S.dueCount = 0;
-  S.wheelNow = S.clock;
-  S.quietUntil = 0;
+  forgetBlock();
 }
 
 /** The message under way while customers are adopted. */

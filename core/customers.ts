@@ -2,7 +2,7 @@
 // side by side:
 //
 //   0          HEAD_BYTES             + rowBytes            …
-//   | head 40  | row of model 0       | row of model 1      |
+//   | head 32  | row of model 0       | row of model 1      |
 //
 //   row: | bands since segment everything that is one value: ROW_BYTES | a cursor and a value a window |
 import {
@@ -30,8 +30,6 @@ import { S } from "./status";
   id: u32; // where its id lies, in units of 8 bytes
   oldest: u32; // its orders in event-time order
   newest: u32;
-  timerNext: u32; // in a slot of the wheel
-  timerPrevious: u32; // 0: the first of its slot
   entries: u32; // of the log that are its own
   parked: u32; // its first parked reversal
   lastRecord: u32; // ledger number of its last migration, lower half
@@ -39,8 +37,6 @@ import { S } from "./status";
 
 /** An event of it was applied: it has rows. */
 export const HAS_ROWS: u8 = 1;
-/** Its timer is in the bitmap of those due, not in the wheel. */
-export const IN_DUE: u8 = 2;
 
 @unmanaged export class Row {
   bands: u64; // a byte a dimension: its band number, 0 for none
@@ -59,7 +55,7 @@ export const IN_DUE: u8 = 2;
   pastLastHigh: u16;
   // then for each window: cursor u32 (oldest entry that the model takes and that has not left), value i64
 }
-if (offsetof<Customer>() != HEAD_BYTES) ERROR("Customer must stay 40 bytes");
+if (offsetof<Customer>() != HEAD_BYTES) ERROR("Customer must stay 32 bytes");
 if (offsetof<Row>() > 56) ERROR("Row outgrew its place");
 
 @inline export function customerAt(number: u32): Customer {

@@ -1,9 +1,10 @@
 // What falls due by time alone. At one instant of one customer everything that leaves then leaves, in every model,
 // and the bands are compared once; so the unit of firing is a pair (instant, customer).
-import { Customer, IN_DUE, armedOf, customerAt, notePast, rowAt } from "./customers";
+import { Customer, armedOf, cursorOf, customerAt, idAt, notePast, rowAt } from "./customers";
 import { nextOf } from "./forecast";
 import {
   countEntries,
+  entryAddress,
   forgetEvent,
   freeEntry,
   orderAt,
@@ -18,7 +19,7 @@ import { firstParked, nextExpiry, ownExpiry, ownParked, rejectParked } from "./p
 import { counts, depart, exit, takesEntry } from "./rows";
 import { BY_TIME, capture, settle } from "./settle";
 import { S } from "./status";
-import { NEVER, arm, dropDue, firstDue, gatherDue, isQuiet } from "./timers";
+import { NEVER, arm, blockAt, hasBlock, isQuiet, takeBlock, takeDue } from "./timers";
 
 /** When a customer's rows change next with no new event, NEVER for never. */
 export function nextChange(customer: Customer): i64 {
@@ -105,21 +106,29 @@ export function fireOwn(number: u32, now: i64): bool {
   return true;
 }
 
+/** The customer whose timer is next of those due up to `now`, 0 for none. */
+function firstDue(now: i64): u32 {
+  if (!hasBlock()) {
+    if (isQuiet(now)) return 0;
+    takeBlock(now);
+    readAhead();
+  }
+  return blockAt(S.dueAt);
+}
+
 /** Fires the next thing that is due up to `now` for anyone, by instant and customer number. One step of output. */
 export function fireNext(now: i64): bool {
   while (true) {
     const expiry = nextExpiry();
-    const some = gatherDue(now);
-    if (expiry <= now && (!some || expiry <= S.dueInstant)) {
+    const number = firstDue(now);
+    const customer = customerAt(number);
+    const instant = number != 0 ? armedOf(customer) : NEVER;
+    if (expiry <= now && expiry <= instant) {
       rejectParked(firstParked(), UNMATCHED, expiry);
       return true;
     }
-    if (!some) return false;
-    const number = firstDue();
-    const customer = customerAt(number);
-    const instant = S.dueInstant;
-    assert((customer.flags & IN_DUE) != 0 && armedOf(customer) == instant, "it is in the bitmap");
-    dropDue(number);
+    if (number == 0) return false;
+    takeDue();
     const change = nextChange(customer);
     if (change != instant) {
       assert(change > instant, "nothing is due before the instant under way");
@@ -135,16 +144,45 @@ export function fireNext(now: i64): bool {
 
 /** The earliest instant up to `now` that has not fired, NEVER where the rows are exact at `now`. */
 export function overdue(now: i64): i64 {
-  while (gatherDue(now)) {
-    const number = firstDue();
-    const change = nextChange(customerAt(number));
-    if (change == S.dueInstant) break;
-    dropDue(number);
+  let instant = NEVER;
+  for (let number = firstDue(now); number != 0; number = firstDue(now)) {
+    const customer = customerAt(number);
+    const armed = armedOf(customer);
+    const change = nextChange(customer);
+    if (change == armed) {
+      instant = armed;
+      break;
+    }
+    takeDue();
     S.spurious++;
     arm(number, change);
   }
   const expiry = nextExpiry();
-  const instant = S.dueCount != 0 ? S.dueInstant : NEVER;
   const first = expiry < instant ? expiry : instant;
   return first <= now ? first : NEVER;
+}
+
+/** Of the words read, so that no compiler leaves the reading out. */
+let touched: u32 = 0;
+
+/** Reads what firing the block will touch, in passes whose cache misses overlap. Nothing is decided here. */
+function readAhead(): void {
+  let sum: u32 = 0;
+  const count = S.dueCount;
+  for (let place: u32 = 0; place < count; place++) {
+    const at = changetype<usize>(customerAt(blockAt(place)));
+    sum += load<u32>(at) + load<u32>(at, 64);
+  }
+  for (let place: u32 = 0; place < count; place++) {
+    const customer = customerAt(blockAt(place));
+    sum += load<u8>(idAt(customer));
+    sum += load<u32>(entryAddress(customer.oldest), 8) + load<u32>(entryAddress(customer.newest), 8);
+    for (let m: u32 = 0; m < S.models; m++) {
+      const row = rowAt(customer, m);
+      const windows = modelAt(m).windows;
+      sum += load<u32>(entryAddress(row.newest), 8);
+      for (let slot: u32 = 0; slot < windows; slot++) sum += load<u32>(entryAddress(cursorOf(row, slot)), 8);
+    }
+  }
+  touched = sum;
 }

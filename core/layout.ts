@@ -9,7 +9,6 @@
 //   takes       TAKES        MODELS_MAX × 256          does model m take channel c               kernel
 //   cells       CELLS        MODELS_MAX × 64 Ki        cell → segment                            runtime, once
 //   counts      COUNTS       MODELS_MAX × 64 Ki × 4    customers in each cell                    kernel
-//   wheel       WHEEL        6 × (256 × 4 + 32)        timing wheel: list heads and bitmaps      kernel
 //   items       ITEMS        ITEMS_MAX × 128           decoded items of the block under way      decoder
 //   scratch     SCRATCH      ITEMS_MAX × 2 KiB         unescaped strings and digits of items     decoder
 //   found       FOUND        (FOUND_MAX + 1) × 208     values found in the first items           decoder
@@ -19,7 +18,7 @@
 //   idSlots     idSlots      idSlotCount × 8           customer id → customer number             kernel
 //   customers   customers    customerMax × stride      head and one row a model                  kernel
 //   ids         ids          idBytesMax                customer ids, each behind its length      kernel
-//   dueBits     dueBits      about customerMax / 8     who falls due at the instant under way    kernel
+//   timers      timers       about customerMax × 8.6   tree of what falls due next               kernel
 //   eventSlots  eventSlots   eventSlotCount × 8        event identity → entry of the log         kernel
 //   log         log          entryMax × 48             orders, reversals and what hangs on them  kernel
 //
@@ -46,8 +45,7 @@ export const CHANNELS: usize = MODELS + <usize>MODELS_MAX * MODEL_BYTES;
 export const TAKES: usize = CHANNELS + <usize>CHANNELS_MAX * CHANNEL_BYTES;
 export const CELLS: usize = TAKES + <usize>MODELS_MAX * CHANNELS_MAX;
 export const COUNTS: usize = CELLS + <usize>MODELS_MAX * CELLS_MAX;
-export const WHEEL: usize = COUNTS + <usize>MODELS_MAX * CELLS_MAX * 4;
-export const ITEMS: usize = WHEEL + 0x2000;
+export const ITEMS: usize = COUNTS + <usize>MODELS_MAX * CELLS_MAX * 4;
 export const SCRATCH: usize = ITEMS + <usize>ITEMS_MAX * ITEM_BYTES;
 export const FOUND: usize = SCRATCH + <usize>ITEMS_MAX * SCRATCH_BYTES;
 export const OUTPUT: usize = FOUND + <usize>(FOUND_MAX + 1) * FOUND_BYTES;
@@ -65,24 +63,17 @@ export let eventSlotCount: u32 = 0;
 export let idSlots: usize = 0;
 export let customers: usize = 0;
 export let ids: usize = 0;
-export let dueBits: usize = 0;
-export let dueBytes: u32 = 0;
+export let timers: usize = 0;
+/** Leaf of customer 0: how many stand above the leaves. */
+export let timerLeaf: u32 = 0;
 export let eventSlots: usize = 0;
 export let log: usize = 0;
 
-export const HEAD_BYTES: u32 = 40;
+export const HEAD_BYTES: u32 = 32;
 /** Of a row without its windows. */
 export const ROW_BYTES: u32 = 52;
 export const WINDOW_BYTES: u32 = 12;
 export const ENTRY_BYTES: u32 = 48;
-
-/** Words of the bitmap's level `level` for `bits` customers; each level holds a bit for a word of the one below. */
-export function dueWords(bits: u32, level: u32): u32 {
-  let words = bits;
-  for (let i: u32 = 0; i <= level; i++) words = (words + 63) >> 6;
-  return words;
-}
-export const DUE_LEVELS: u32 = 4;
 
 /**
  * Lays out the sized regions for `models` models with at most `windows` windows each.
@@ -96,8 +87,8 @@ export function plan(customerCount: u32, entryCount: u32, idBytes: u32, models: 
   customerBytes = HEAD_BYTES + rowBytes * models;
   idSlotCount = customerCount + (customerCount >> 1) + 8;
   eventSlotCount = entryCount + (entryCount >> 1) + 8;
-  dueBytes = 0;
-  for (let level: u32 = 0; level < DUE_LEVELS; level++) dueBytes += dueWords(customerCount + 1, level) * 8;
+  timerLeaf = 1;
+  for (let leaves: u64 = 16; leaves <= customerCount; leaves <<= 4) timerLeaf = (timerLeaf << 4) + 1;
   // In f64, so that capacities past 4 GiB are seen and not wrapped.
   let end: f64 = <f64>SIZED;
   idSlots = <usize>end;
@@ -107,8 +98,10 @@ export function plan(customerCount: u32, entryCount: u32, idBytes: u32, models: 
   end = Math.floor(end / 8) * 8;
   ids = <usize>end;
   end += <f64>idBytesMax;
-  dueBits = <usize>end;
-  end += <f64>dueBytes;
+  // A node is two lines; the root stands alone before the first.
+  end = Math.ceil((end + 8) / 128) * 128 - 8;
+  timers = <usize>end;
+  end += (<f64>timerLeaf + <f64>(customerCount | 15) + 1) * 8;
   eventSlots = <usize>end;
   end += <f64>eventSlotCount * 8;
   log = <usize>end;

@@ -50,11 +50,11 @@ export const OUTCOMES: u32 = 10;
   parked: u32;
   parkedChunks: u32;
   // timers
-  dueCount: u32; // customers in the bitmap
   timers: u32; // armed
-  dueInstant: i64; // the instant of all customers in the bitmap
-  wheelNow: i64; // no timer is armed before it, those in the bitmap apart
-  quietUntil: i64; // nor in the wheel before this
+  dueAt: u32; // the block of those due: the place of the first of them
+  dueCount: u32; // and behind the last
+  pad3: u32;
+  dueLast: i64; // the instant of the last; 0: there is no block
   // counters
   messages: i64;
   ticks: i64;
@@ -69,6 +69,7 @@ export const EVENTS: usize = STATUS + 0x200; // i64 counters [kind][outcome]
 export const DEAD: usize = STATUS + 0x400; // i64 counters [reason]
 export const BEFORE: usize = STATUS + 0x600; // values of each model's row before a change, 16 × 64 bytes
 export const SCENE: usize = STATUS + 0xa00; // windows of a row while its future is looked at, 8 × 16 bytes
+export const DUE: usize = STATUS + 0xb00; // numbers of the customers that are due next, 32 × u32
 
 if (offsetof<Status>() > 0x200) ERROR("Status outgrew its place");
 

@@ -1,70 +1,96 @@
-// Timers: one a customer, in a hierarchical timing wheel (Varghese and Lauck, "Hashed and hierarchical timing
-// wheels", 1987) of six levels of 256 slots, one ms to a slot at the lowest. A timer lies at the level of the
-// highest byte in which its instant differs from the wheel's, and moves down when the wheel comes to its slot.
+// Timers: one a customer, the leaves of a tree of minima over the customers by number, sixteen to a node (a
+// tournament: Knuth, TAOCP 5.4.1). The root is the earliest instant of all, and the way down to its first leaf leads
+// to the customer that is next by (instant, number). Setting a timer and taking it out walk up one path, so nothing
+// is ever done for many customers at once: a million that fall due at one instant are a million short walks.
 //
-// All customers of the instant under way lie in a bitmap over their numbers instead, 64 bits a word and a bit for a
-// word of the level below, so that they come out in the order of their numbers, whatever order they went in.
+//   timers: | root | 16 below it | 256 | … | one for each customer |     parent of i: (i − 1) / 16
 //
-//   wheel: | level 0: 256 heads (u32), 256 bits | level 1 | … | level 5 |
-import { DUE_LEVELS, WHEEL, customerMax, dueBits, dueWords } from "./layout";
-import { Customer, IN_DUE, armedOf, customerAt, setArmed } from "./customers";
-import { S } from "./status";
-
-const LEVELS: u32 = 6;
-const SLOTS: u32 = 256;
-const LEVEL_BYTES: usize = 256 * 4 + 32;
+// A key is an f64: its instant less NEVER, so that memory as it was reserved says that no timer is armed, and so that
+// minima are found two at a time (i64x2 has none).
+//
+// Those that are next come out a block at a time, so that what they will touch can be read ahead.
+import { timerLeaf, timers } from "./layout";
+import { armedOf, customerAt, setArmed } from "./customers";
+import { DUE, S } from "./status";
 
 /** Later than every instant. A timer that far away is none. */
 export const NEVER: i64 = 0xffff_ffff_ffff;
 
-@inline function headAddress(level: u32, slot: u32): usize {
-  return WHEEL + <usize>level * LEVEL_BYTES + (<usize>slot << 2);
+/** Customers of a block. */
+const DUE_MAX: u32 = 32;
+
+@inline function keyOf(instant: i64): f64 {
+  return <f64>(instant - NEVER);
 }
 
-@inline function bitAddress(level: u32, slot: u32): usize {
-  return WHEEL + <usize>level * LEVEL_BYTES + SLOTS * 4 + (<usize>(slot >> 6) << 3);
+@inline function instantOf(key: f64): i64 {
+  return <i64>key + NEVER;
 }
 
-@inline function levelOf(instant: i64): u32 {
-  const differing = <u64>(instant ^ S.wheelNow);
-  return differing == 0 ? 0 : (63 - <u32>clz(differing)) >> 3;
+@inline function keyAt(index: u32): usize {
+  return timers + (<usize>index << 3);
 }
 
-@inline function slotAt(instant: i64, level: u32): u32 {
-  return <u32>(instant >> <i64>(level << 3)) & 255;
+@inline function leafOf(number: u32): u32 {
+  return timerLeaf + number;
 }
 
-function place(number: u32, customer: Customer, instant: i64): void {
-  const level = levelOf(instant);
-  const slot = slotAt(instant, level);
-  const head = headAddress(level, slot);
-  const next = load<u32>(head);
-  customer.timerNext = next;
-  customer.timerPrevious = 0;
-  if (next != 0) customerAt(next).timerPrevious = number;
-  store<u32>(head, number);
-  const bits = bitAddress(level, slot);
-  store<u64>(bits, load<u64>(bits) | (<u64>1 << (slot & 63)));
+/** First of the sixteen that `index` is one of. */
+@inline function nodeOf(index: u32): u32 {
+  return ((index - 1) & ~15) + 1;
 }
 
-function take(customer: Customer, instant: i64): void {
-  const next = customer.timerNext;
-  if (next != 0) customerAt(next).timerPrevious = customer.timerPrevious;
-  if (customer.timerPrevious != 0) {
-    customerAt(customer.timerPrevious).timerNext = next;
-  } else {
-    const level = levelOf(instant);
-    const slot = slotAt(instant, level);
-    store<u32>(headAddress(level, slot), next);
-    if (next == 0) clearSlot(level, slot);
+@inline function pairAt(node: usize, pair: usize): v128 {
+  return v128.load(node + (pair << 4));
+}
+
+/** Least key of a node. */
+function leastOf(node: usize): f64 {
+  const low = f64x2.pmin(f64x2.pmin(pairAt(node, 0), pairAt(node, 1)), f64x2.pmin(pairAt(node, 2), pairAt(node, 3)));
+  const high = f64x2.pmin(f64x2.pmin(pairAt(node, 4), pairAt(node, 5)), f64x2.pmin(pairAt(node, 6), pairAt(node, 7)));
+  const least = f64x2.pmin(low, high);
+  const first = f64x2.extract_lane(least, 0);
+  const second = f64x2.extract_lane(least, 1);
+  return second < first ? second : first;
+}
+
+@inline function equalIn(node: usize, pair: usize, key: v128): u32 {
+  return <u32>i64x2.bitmask(f64x2.eq(pairAt(node, pair), key)) << <u32>(pair << 1);
+}
+
+/** A bit for each of the node's sixteen that has this key. */
+function equals(node: usize, key: f64): u32 {
+  const keys = f64x2.splat(key);
+  return (
+    equalIn(node, 0, keys) |
+    equalIn(node, 1, keys) |
+    equalIn(node, 2, keys) |
+    equalIn(node, 3, keys) |
+    equalIn(node, 4, keys) |
+    equalIn(node, 5, keys) |
+    equalIn(node, 6, keys) |
+    equalIn(node, 7, keys)
+  );
+}
+
+/** Sets a key that is not later than what it was. */
+function lower(index: u32, key: f64): void {
+  store<f64>(keyAt(index), key);
+  while (index != 0) {
+    index = (index - 1) >> 4;
+    if (load<f64>(keyAt(index)) <= key) return;
+    store<f64>(keyAt(index), key);
   }
-  customer.timerNext = 0;
-  customer.timerPrevious = 0;
 }
 
-@inline function clearSlot(level: u32, slot: u32): void {
-  const bits = bitAddress(level, slot);
-  store<u64>(bits, load<u64>(bits) & ~(<u64>1 << (slot & 63)));
+/** Lets what stands above the node of `index` follow keys that have grown. */
+function raise(index: u32): void {
+  while (index != 0) {
+    const least = leastOf(keyAt(nodeOf(index)));
+    index = (index - 1) >> 4;
+    if (load<f64>(keyAt(index)) == least) return;
+    store<f64>(keyAt(index), least);
+  }
 }
 
 /**
@@ -75,146 +101,83 @@ export function arm(number: u32, instant: i64): void {
   if (instant >= NEVER) return;
   const customer = customerAt(number);
   const armed = armedOf(customer);
-  if (armed != 0) {
-    if (armed <= instant) return;
-    assert((customer.flags & IN_DUE) == 0, "nothing is due before the instant under way");
-    take(customer, armed);
-  } else {
-    S.timers++;
-  }
+  if (armed == 0) S.timers++;
+  else if (armed <= instant) return;
   setArmed(customer, instant);
-  place(number, customer, instant);
-  if (instant < S.quietUntil) S.quietUntil = instant;
+  lower(leafOf(number), keyOf(instant));
+  if (instant <= S.dueLast) returnBlock();
 }
 
-/** True where no timer is due up to `now`; false where one may be. */
+/** True where no timer is due up to `now`. */
 @inline export function isQuiet(now: i64): bool {
-  return now < S.quietUntil && S.dueCount == 0;
+  return S.dueAt == S.dueCount && load<f64>(timers) > keyOf(now);
 }
 
-/** First used slot of a level from `slot` on, 256 for none. */
-function usedSlot(level: u32, slot: u32): u32 {
-  while (slot < SLOTS) {
-    const word = load<u64>(bitAddress(level, slot)) >> (slot & 63);
-    if (word != 0) return slot + <u32>ctz(word);
-    slot = (slot & ~63) + 64;
-  }
-  return SLOTS;
-}
-
-/** No timer is armed before this instant; NEVER where there is none. Exact to the ms only within 256 ms. */
+/** No timer is armed before this instant; NEVER where there is none. */
 export function nextArmed(): i64 {
-  if (S.dueCount != 0) return S.dueInstant;
-  const level = lowestUsed();
-  return level == LEVELS ? NEVER : startOf(level, usedSlot(level, slotAt(S.wheelNow, level)));
+  return S.dueAt == S.dueCount ? instantOf(load<f64>(timers)) : armedOf(customerAt(blockAt(S.dueAt)));
 }
 
-/** First instant of a slot at or after the wheel's own. */
-@inline function startOf(level: u32, slot: u32): i64 {
-  const shift = <i64>(level << 3);
-  return (((S.wheelNow >> shift) & ~255) | <i64>slot) << shift;
+/** The customer at this place of the block: after `dueAt`, before `dueCount`. */
+@inline export function blockAt(place: u32): u32 {
+  return load<u32>(DUE + (<usize>place << 2));
 }
 
-/** Brings the customers of the earliest armed instant up to `until` into the bitmap. False where there are none. */
-export function gatherDue(until: i64): bool {
-  if (S.dueCount != 0) return S.dueInstant <= until;
-  if (until < S.quietUntil) return false;
-  while (true) {
-    const level = lowestUsed();
-    const slot = level == LEVELS ? 0 : usedSlot(level, slotAt(S.wheelNow, level));
-    const start = level == LEVELS ? NEVER : startOf(level, slot);
-    if (start > until) {
-      S.quietUntil = start;
-      return false;
+/** Is there a block? Its first customer is the next of all, by instant and number. */
+@inline export function hasBlock(): bool {
+  return S.dueAt != S.dueCount;
+}
+
+/** Takes those that come next and are due up to `until` out of the tree; there is at least one. */
+export function takeBlock(until: i64): void {
+  const last = keyOf(until);
+  let count: u32 = 0;
+  let key = load<f64>(timers);
+  while (key <= last && count < DUE_MAX) {
+    let index: u32 = 0;
+    while (index < timerLeaf) {
+      const node = (index << 4) + 1;
+      index = node + ctz(equals(keyAt(node), key));
     }
-    if (start > S.wheelNow) S.wheelNow = start;
-    if (level == 0) {
-      emptyIntoDue(slot, start);
-      return true;
-    }
-    cascade(level, slot);
+    const node = keyAt(nodeOf(index));
+    const number = nodeOf(index) - timerLeaf;
+    let due = equals(node, key);
+    do {
+      const place = ctz(due);
+      due &= due - 1;
+      store<f64>(node + (<usize>place << 3), 0);
+      store<u32>(DUE + (<usize>count << 2), number + place);
+      count++;
+    } while (due != 0 && count < DUE_MAX);
+    if (due == 0) raise(index);
+    S.dueLast = instantOf(key);
+    key = load<f64>(timers);
   }
+  assert(count != 0, "one is due");
+  S.dueAt = 0;
+  S.dueCount = count;
 }
 
-/** Level of the earliest used slot, LEVELS for none: a lower level's timers are all earlier. */
-function lowestUsed(): u32 {
-  for (let level: u32 = 0; level < LEVELS; level++)
-    if (usedSlot(level, slotAt(S.wheelNow, level)) < SLOTS) return level;
-  return LEVELS;
-}
-
-function cascade(level: u32, slot: u32): void {
-  const head = headAddress(level, slot);
-  let number = load<u32>(head);
-  store<u32>(head, 0);
-  clearSlot(level, slot);
-  while (number != 0) {
-    const customer = customerAt(number);
-    const next = customer.timerNext;
-    place(number, customer, armedOf(customer));
-    number = next;
-  }
-}
-
-function emptyIntoDue(slot: u32, instant: i64): void {
-  const head = headAddress(0, slot);
-  let number = load<u32>(head);
-  store<u32>(head, 0);
-  clearSlot(0, slot);
-  S.dueInstant = instant;
-  while (number != 0) {
-    const customer = customerAt(number);
-    const next = customer.timerNext;
-    customer.timerNext = 0;
-    customer.timerPrevious = 0;
-    customer.flags |= IN_DUE;
-    markDue(number);
-    S.dueCount++;
-    number = next;
-  }
-}
-
-@inline function levelAddress(level: u32): usize {
-  let at = dueBits;
-  for (let below: u32 = 0; below < level; below++) at += <usize>dueWords(customerMax + 1, below) << 3;
-  return at;
-}
-
-function markDue(number: u32): void {
-  let bit = number;
-  for (let level: u32 = 0; level < DUE_LEVELS; level++) {
-    const word = levelAddress(level) + (<usize>(bit >> 6) << 3);
-    const before = load<u64>(word);
-    store<u64>(word, before | (<u64>1 << (bit & 63)));
-    if (before != 0) return;
-    bit >>= 6;
-  }
-}
-
-/** The lowest number in the bitmap, which is not empty. */
-export function firstDue(): u32 {
-  let at: u32 = 0;
-  // The highest level has few words: 64^4 customers fit into one.
-  const top = levelAddress(DUE_LEVELS - 1);
-  while (load<u64>(top + (<usize>at << 3)) == 0) at++;
-  for (let level: i32 = <i32>DUE_LEVELS - 1; level >= 0; level--)
-    at = (at << 6) + <u32>ctz(load<u64>(levelAddress(level) + (<usize>at << 3)));
-  return at;
-}
-
-/** Takes a customer out of the bitmap; it has no timer then. */
-export function dropDue(number: u32): void {
-  let bit = number;
-  for (let level: u32 = 0; level < DUE_LEVELS; level++) {
-    const word = levelAddress(level) + (<usize>(bit >> 6) << 3);
-    const rest = load<u64>(word) & ~(<u64>1 << (bit & 63));
-    store<u64>(word, rest);
-    if (rest != 0) break;
-    bit >>= 6;
-  }
-  const customer = customerAt(number);
-  customer.flags &= ~IN_DUE;
-  setArmed(customer, 0);
-  S.dueCount--;
+/** Takes the first customer out of the block; it has no timer then. */
+export function takeDue(): u32 {
+  const number = blockAt(S.dueAt++);
+  setArmed(customerAt(number), 0);
   S.timers--;
+  if (S.dueAt == S.dueCount) S.dueLast = 0;
+  return number;
+}
+
+/** Puts the block back into the tree: one that was armed since comes before its last. */
+function returnBlock(): void {
+  for (let place = S.dueAt; place < S.dueCount; place++) {
+    const number = blockAt(place);
+    lower(leafOf(number), keyOf(armedOf(customerAt(number))));
+  }
+  forgetBlock();
+}
+
+export function forgetBlock(): void {
+  S.dueAt = 0;
+  S.dueCount = 0;
+  S.dueLast = 0;
 }
