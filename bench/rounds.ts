@@ -1,4 +1,5 @@
 /** The form of all measurements: contestants in turn, several rounds, medians of what each round says. */
+import { setImmediate } from "node:timers/promises";
 import { Bench } from "tinybench";
 import type { BenchOptions, Result } from "./result.js";
 
@@ -26,6 +27,8 @@ export async function inTurn(
   const figures = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
   for (let round = warmUp ? -1 : 0; round < rounds; round++) {
     for (const { name, measure } of round % 2 === 0 ? contestants : contestants.toReversed()) {
+      // Signals are heard, and what the one before left to do is done, outside of what is measured.
+      await setImmediate();
       const figure = await measure(round);
       if (round < 0) continue;
       figures.get(name)?.push(figure);

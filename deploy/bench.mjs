@@ -28,7 +28,13 @@ const child = spawn(
 );
 // A Ctrl-C in the terminal reaches the child by itself; what only this process is sent is passed on.
 process.on("SIGINT", () => {});
-for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+for (const signal of ["SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    child.kill(signal);
+    // A bench in the middle of a round hears nothing.
+    setTimeout(() => child.kill("SIGKILL"), 10_000).unref();
+  });
+}
 child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 1)));
 
 function build() {
