@@ -29,8 +29,7 @@ export function lookAhead(count: u32): void {
       const item = changetype<Item>(ITEMS + <usize>n * ITEM_BYTES);
       if (item.verdict != ITEM.FINE) continue;
       item.number = likely(idSlots, idSlotCount, item.customerHash);
-      sum += load<u32>(changetype<usize>(customerAt(item.number)));
-      sum += load<u32>(changetype<usize>(customerAt(item.number)), 64);
+      sum += customerAt(item.number).newest;
       sum += load<u32>(entryAddress(likely(eventSlots, eventSlotCount, item.hash)));
     }
     for (let n: u32 = 0; n < count; n++) {

@@ -2,9 +2,8 @@
 // room seen for, and the judgement made; none can fail.
 import * as underWay from "./cause";
 import { addChannel } from "./channels";
-import { Customer, HAS_ROWS, Row, addCustomer, cursorOf, customerAt, notePast, rowAt } from "./customers";
+import { Customer, HAS_ROWS, addCustomer, armedOf, coldRowAt, customerAt, notePast, numberOf, rowAt } from "./customers";
 import { forgetOrder, nextChange } from "./fire";
-import { boundary } from "./forecast";
 import * as ITEM from "./item";
 import { Item } from "./item";
 import * as judged from "./judge";
@@ -37,13 +36,13 @@ import {
   timeAt,
   unlink,
 } from "./log";
-import { Model, leave, modelAt, windowAt } from "./models";
+import { leave, modelAt } from "./models";
 import { BY_AMEND, BY_CANCEL, BY_ORDER, BY_REFUND } from "./output";
 import { forgetReversal, park, rejectParked, unpark } from "./parked";
-import { add, counts, enter, exit, takes, takesEntry } from "./rows";
-import { capture, noteMoved, settle } from "./settle";
+import { counts, enter, exit, subtract, takes, takesEntry } from "./rows";
+import { capture, captureHot, noteMoved, settle } from "./settle";
 import { S, SCENE, STALE, countEvent } from "./status";
-import { NEVER, arm } from "./timers";
+import { arm } from "./timers";
 
 /**
  * Before an order is applied: rejects one of the reversals that waited for it and speak of another currency.
@@ -124,32 +123,19 @@ function newOrder(item: Item, channel: u8, number: u32, customer: Customer): voi
   }
   const isNewest = link(customer, entry);
   countEntries(customer, 1);
-  // Of an order that is new only its own boundaries can be earlier than what is armed already.
-  let next = customer.oldest == entry ? leave(item.time, S.horizon) : NEVER;
   for (let m: u32 = 0; m < S.models; m++) {
     const model = modelAt(m);
     if (!takes(model, m, channel, item.currency)) continue;
     const row = rowAt(customer, m);
-    capture(row, model, m);
-    add(row, model, entry, 1, S.clock);
+    // A later order leaves alone which was the first.
+    if (isNewest && row.newest != 0) captureHot(row, model, m);
+    else capture(row, model, m);
     enter(row, model, entry, isNewest, S.clock);
     settle(customer, m, S.clock, BY_ORDER);
-    const change = changeBy(row, model, entry, item.time);
-    if (change < next) next = change;
   }
-  arm(number, next);
-}
-
-/** The earliest change of a row that a new entry brings with it. */
-function changeBy(row: Row, model: Model, entry: u32, time: i64): i64 {
-  let next = row.newest == entry || row.first == entry ? boundary(row, model, row.bands) : NEVER;
-  const windows = model.windows;
-  for (let slot: u32 = 0; slot < windows; slot++) {
-    if (cursorOf(row, slot) != entry) continue;
-    const at = leave(time, windowAt(model, slot).length);
-    if (at < next) next = at;
-  }
-  return next;
+  // Most orders bring no change that is earlier than what is armed already.
+  const armed = armedOf(customer);
+  if (armed == 0 || armed > leave(item.time, S.soonest)) arm(number, nextChange(customer));
 }
 
 /** Gives an order the reversals that waited for it. */
@@ -226,16 +212,9 @@ function newReversal(item: Item, channel: u8, customer: Customer, list: u32): u3
   return entry;
 }
 
-/** Takes what counts of a chain entry out of all rows, or puts it back. */
-function addToAll(customer: Customer, entry: u32, sign: i64): void {
-  for (let m: u32 = 0; m < S.models; m++)
-    if (takesEntry(modelAt(m), m, entry)) add(rowAt(customer, m), modelAt(m), entry, sign, S.clock);
-}
-
 function attach(item: Item, channel: u8, customer: Customer): void {
   const entry = judged.order;
   const order = orderAt(entry);
-  addToAll(customer, entry, -1);
   dropFromChain(customer, entry);
   if (order.reversed == 0) {
     order.reversed = newReversed(order.customer, 0);
@@ -243,7 +222,6 @@ function attach(item: Item, channel: u8, customer: Customer): void {
   }
   bring(reversedAt(order.reversed), newReversal(item, channel, customer, order.reversed));
   enterChain(customer, entry);
-  addToAll(customer, entry, 1);
 }
 
 function parkReversal(item: Item, channel: u8, number: u32, customer: Customer): void {
@@ -270,7 +248,6 @@ function parkReversal(item: Item, channel: u8, number: u32, customer: Customer):
 /** Takes a known reversal out, as if it had never come. */
 function takeOut(customer: Customer, entry: u32): void {
   if (kindAt(entry) == LOOSE) {
-    addToAll(customer, entry, -1);
     dropFromChain(customer, entry);
     forgetOrder(customer, entry);
     return;
@@ -282,7 +259,6 @@ function takeOut(customer: Customer, entry: u32): void {
     forgetReversal(customer, entry);
     return;
   }
-  addToAll(customer, order, -1);
   dropFromChain(customer, order);
   forgetReversal(customer, entry);
   const reversed = reversedAt(list);
@@ -291,14 +267,17 @@ function takeOut(customer: Customer, entry: u32): void {
   reversed.flags = REVERSED;
   for (let r = reversed.first; r != 0; r = reversalAt(r).next) bring(reversed, r);
   enterChain(customer, order);
-  addToAll(customer, order, 1);
 }
 
 // What changes whether or how much an order counts takes it out of the chain and puts it back: so the newest and first
 // of a row are always the last and the first of the chain that count, also among orders of one time.
 function dropFromChain(customer: Customer, entry: u32): void {
-  for (let m: u32 = 0; m < S.models; m++)
-    if (takesEntry(modelAt(m), m, entry)) exit(rowAt(customer, m), modelAt(m), m, entry);
+  for (let m: u32 = 0; m < S.models; m++) {
+    const model = modelAt(m);
+    if (!takesEntry(model, m, entry)) continue;
+    subtract(rowAt(customer, m), model, entry, S.clock);
+    exit(rowAt(customer, m), model, m, entry);
+  }
   unlink(customer, entry);
 }
 
@@ -318,30 +297,27 @@ function newLoose(item: Item, channel: u8, number: u32, customer: Customer): voi
   enterEvent(entry);
   countEntries(customer, 1);
   enterChain(customer, entry);
-  addToAll(customer, entry, 1);
 }
 
 function lateOrder(item: Item, channel: u8, customer: Customer): void {
   if (item.isVoid != 0) return;
   for (let m: u32 = 0; m < S.models; m++)
-    if (takes(modelAt(m), m, channel, item.currency)) notePast(rowAt(customer, m), item.time);
+    if (takes(modelAt(m), m, channel, item.currency)) notePast(coldRowAt(numberOf(customer), m), item.time);
 }
 
 function amendOrder(item: Item, customer: Customer): void {
   const entry = judged.known;
   const order = orderAt(entry);
   noteMoved(entry, timeAt(entry));
-  addToAll(customer, entry, -1);
   dropFromChain(customer, entry);
   const flags: u8 = (order.flags & ~VOID) | (item.isVoid != 0 ? VOID : 0);
   setContent(entry, flags, order.channel, item.time, item.amount, item.currency, item.version);
   if (leave(item.time, S.horizon) > S.clock) {
     enterChain(customer, entry);
-    addToAll(customer, entry, 1);
   } else {
     for (let m: u32 = 0; m < S.models; m++) {
       const model = modelAt(m);
-      if (takesEntry(model, m, entry) && counts(model, entry)) notePast(rowAt(customer, m), item.time);
+      if (takesEntry(model, m, entry) && counts(model, entry)) notePast(coldRowAt(numberOf(customer), m), item.time);
     }
     forgetOrder(customer, entry);
   }

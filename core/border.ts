@@ -1,6 +1,7 @@
 // Addresses, limits and counters for the runtime, which never types one a second time.
 import { openMessage } from "./cause";
 import { UNLISTED, addChannel, channelAt, findChannel } from "./channels";
+import { bandBytes } from "./rows";
 import { Customer, HAS_ROWS, customerAt, idAt, idLengthAt, rowAt } from "./customers";
 import {
   CELLS,
@@ -29,9 +30,11 @@ import {
   log,
   plan,
   rowBytes,
+  COUNT_BYTES,
   ENTRY_BYTES,
+  SUM_BYTES,
 } from "./layout";
-import { modelAt } from "./models";
+import { modelAt, placeWindows, soonestOf } from "./models";
 import { BEFORE_AT, DEAD_BYTES_MAX, DEAD_TEXT_AT, Figures, MIGRATION_TEXT_AT, STEP_BYTES_MAX } from "./output";
 import { DEAD, EVENTS, S } from "./status";
 import { writeFigures } from "./settle";
@@ -45,6 +48,7 @@ export {
   CHANNELS_MAX,
   CHANNEL_BYTES,
   COUNTS,
+  COUNT_BYTES,
   DEAD,
   DEAD_BYTES_MAX,
   DEAD_TEXT_AT,
@@ -63,6 +67,7 @@ export {
   SOURCE_BYTES,
   STATUS,
   STEP_BYTES_MAX,
+  SUM_BYTES,
   TAKES,
   eventSlotCount,
   eventSlots,
@@ -74,7 +79,7 @@ export {
   rowBytes,
 };
 
-/** Settings, once, behind `plan` and before the first message. Durations in ms. */
+/** Settings, once, behind `plan` and the models, and before the first message. Durations in ms. */
 export function configure(
   key0: u64,
   key1: u64,
@@ -99,6 +104,11 @@ export function configure(
   S.entriesPerCustomerMax = entriesPerCustomerMax;
   S.partitions = partitions;
   S.partition = partition;
+  S.soonest = S.horizon;
+  for (let m: u32 = 0; m < models; m++) {
+    placeWindows(modelAt(m));
+    S.soonest = min(S.soonest, soonestOf(modelAt(m)));
+  }
 }
 
 /** Gives the channel whose name lies at INPUT its currency, and a number if it has none. Called behind `configure`. */
@@ -235,7 +245,7 @@ function writeRow(number: u32, customer: Customer, m: u32): void {
   store<u16>(at, <u16>idLengthAt(customer), 6);
   store<u32>(at, <u32>idAt(customer), 8);
   store<u32>(at, 0, 12);
-  store<u64>(at, row.bands, 16);
+  store<u64>(at, bandBytes(row.bands), 16);
   writeFigures(changetype<Figures>(at + 24), row, modelAt(m));
   written += ROW_RECORD_BYTES;
 }

@@ -1,14 +1,18 @@
-// Customers by number (as they first came, from 1) and by id. A customer's head and its rows, one a model, lie
-// side by side:
+// Customers by number (as they first came, from 1) and by id. What an order touches of a customer lies together: its
+// head and the beginnings of its rows, one a model. The rest of both lies in a region of its own.
 //
-//   0          HEAD_BYTES             + rowBytes            …
-//   | head 32  | row of model 0       | row of model 1      |
+//   customers, from a cache line on:  | head 20 | row of model 0       | row of model 1      | …
+//   colds:                            | rest 12 | rest of row 0, 28    | rest of row 1, 28   | …
 //
-//   row: | bands since segment everything that is one value: ROW_BYTES | a cursor and a value a window |
+//   row: | bands segment everything that is one value: ROW_BYTES | a cursor and a value a window |
+
 import {
+  COLD_HEAD_BYTES,
+  COLD_ROW_BYTES,
   HEAD_BYTES,
   ROW_BYTES,
-  WINDOW_BYTES,
+  coldBytes,
+  colds,
   customerBytes,
   customers,
   idSlotCount,
@@ -19,7 +23,7 @@ import {
 import { sameBytes } from "./bytes";
 import { sipHash } from "./hash";
 import { homeOf, insertSlot, nextSlot, slotNumber, slotTag, tagOf } from "./lookup";
-import { NO_SEGMENT } from "./models";
+import { COUNT, NO_SEGMENT, Window } from "./models";
 import { S } from "./status";
 
 @unmanaged export class Customer {
@@ -28,35 +32,48 @@ import { S } from "./status";
   epoch: u8; // of the last checkpoint that holds it
   flags: u8;
   id: u32; // where its id lies, in units of 8 bytes
-  oldest: u32; // its orders in event-time order
-  newest: u32;
+  newest: u32; // its last order in event-time order
   entries: u32; // of the log that are its own
+}
+
+@unmanaged export class Cold {
+  oldest: u32; // its first order in event-time order
   parked: u32; // its first parked reversal
   lastRecord: u32; // ledger number of its last migration, lower half
 }
 
 /** An event of it was applied: it has rows. */
 export const HAS_ROWS: u8 = 1;
+/** It has parked reversals. */
+export const HAS_PARKED: u8 = 2;
 
 @unmanaged export class Row {
-  bands: u64; // a byte a dimension: its band number, 0 for none
-  sinceLow: u32; // when it came into its segment, 48 bits; 0 before the first migration
-  sinceHigh: u16;
+  bands: u32; // four bits a dimension: its band number, 0 for none
   segment: u8; // NO_SEGMENT: in none
   pad0: u8;
+  pad1: u16;
   spendEver: i64;
   ordersEver: u32;
-  revision: u32; // migrations so far
-  newest: u32; // newest and oldest counting order in the log
-  first: u32;
+  newest: u32; // newest counting order in the log
+  // then for each window: cursor u32 (oldest entry that the model takes and that has not left), and a value:
+  // u32 of one that counts, i64 of one that sums
+}
+
+@unmanaged export class ColdRow {
+  sinceLow: u32; // when it came into its segment, 48 bits; 0 before the first migration
+  sinceHigh: u16;
+  pastFirstHigh: u16;
   pastFirstLow: u32; // first and last time of the counting orders that have left the horizon, 48 bits; 0: none
   pastLastLow: u32;
-  pastFirstHigh: u16;
   pastLastHigh: u16;
-  // then for each window: cursor u32 (oldest entry that the model takes and that has not left), value i64
+  pad0: u16;
+  revision: u32; // migrations so far
+  first: u32; // oldest counting order in the log; there is one just where there is a newest
 }
-if (offsetof<Customer>() != HEAD_BYTES) ERROR("Customer must stay 32 bytes");
-if (offsetof<Row>() > 56) ERROR("Row outgrew its place");
+if (offsetof<Customer>() != HEAD_BYTES) ERROR("HEAD_BYTES must be the size of Customer");
+if (offsetof<Cold>() != COLD_HEAD_BYTES) ERROR("COLD_HEAD_BYTES must be the size of Cold");
+if (offsetof<Row>() != ROW_BYTES) ERROR("ROW_BYTES must be the size of Row");
+if (offsetof<ColdRow>() != COLD_ROW_BYTES) ERROR("COLD_ROW_BYTES must be the size of ColdRow");
 
 @inline export function customerAt(number: u32): Customer {
   return changetype<Customer>(customers + <usize>number * customerBytes);
@@ -66,25 +83,52 @@ if (offsetof<Row>() > 56) ERROR("Row outgrew its place");
   return changetype<Row>(changetype<usize>(customer) + HEAD_BYTES + <usize>model * rowBytes);
 }
 
-@inline function windowOf(row: Row, slot: u32): usize {
-  return changetype<usize>(row) + ROW_BYTES + <usize>slot * WINDOW_BYTES;
+/** Number of a customer. Costs a division. */
+@inline export function numberOf(customer: Customer): u32 {
+  return <u32>(changetype<usize>(customer) - customers) / customerBytes;
 }
 
-@inline export function cursorOf(row: Row, slot: u32): u32 {
-  return load<u32>(windowOf(row, slot));
+@inline export function coldAt(number: u32): Cold {
+  return changetype<Cold>(colds + <usize>number * coldBytes);
 }
 
-@inline export function setCursor(row: Row, slot: u32, entry: u32): void {
-  store<u32>(windowOf(row, slot), entry);
+@inline export function coldOf(customer: Customer): Cold {
+  return coldAt(numberOf(customer));
 }
 
-@inline export function valueOf(row: Row, slot: u32): i64 {
-  return load<i64>(windowOf(row, slot), 4);
+@inline export function coldRowAt(number: u32, model: u32): ColdRow {
+  return changetype<ColdRow>(colds + <usize>number * coldBytes + COLD_HEAD_BYTES + <usize>model * COLD_ROW_BYTES);
 }
 
-@inline export function addValue(row: Row, slot: u32, by: i64): void {
-  const at = windowOf(row, slot);
-  store<i64>(at, load<i64>(at, 4) + by, 4);
+/** The rest of a row. Costs divisions. */
+export function coldRowOf(row: Row): ColdRow {
+  const from = <u32>(changetype<usize>(row) - customers);
+  const number = from / customerBytes;
+  const model = S.models == 1 ? 0 : (from - number * customerBytes - HEAD_BYTES) / rowBytes;
+  return coldRowAt(number, model);
+}
+
+@inline function cursorAddress(row: Row, window: Window): usize {
+  return changetype<usize>(row) + window.at;
+}
+
+@inline export function cursorOf(row: Row, window: Window): u32 {
+  return load<u32>(cursorAddress(row, window));
+}
+
+@inline export function setCursor(row: Row, window: Window, entry: u32): void {
+  store<u32>(cursorAddress(row, window), entry);
+}
+
+@inline export function valueOf(row: Row, window: Window): i64 {
+  const at = cursorAddress(row, window);
+  return window.measure == COUNT ? load<u32>(at, 4) : load<i64>(at, 4);
+}
+
+@inline export function addValue(row: Row, window: Window, by: i64): void {
+  const at = cursorAddress(row, window);
+  if (window.measure == COUNT) store<u32>(at, load<u32>(at, 4) + <u32>by, 4);
+  else store<i64>(at, load<i64>(at, 4) + by, 4);
 }
 
 @inline export function armedOf(customer: Customer): i64 {
@@ -96,25 +140,25 @@ if (offsetof<Row>() > 56) ERROR("Row outgrew its place");
   customer.armedHigh = <u16>(instant >> 32);
 }
 
-@inline export function sinceOf(row: Row): i64 {
+@inline export function sinceOf(row: ColdRow): i64 {
   return <i64>(<u64>row.sinceLow | (<u64>row.sinceHigh << 32));
 }
 
-@inline export function setSince(row: Row, instant: i64): void {
+@inline export function setSince(row: ColdRow, instant: i64): void {
   row.sinceLow = <u32>instant;
   row.sinceHigh = <u16>(instant >> 32);
 }
 
-@inline export function pastFirstOf(row: Row): i64 {
+@inline export function pastFirstOf(row: ColdRow): i64 {
   return <i64>(<u64>row.pastFirstLow | (<u64>row.pastFirstHigh << 32));
 }
 
-@inline export function pastLastOf(row: Row): i64 {
+@inline export function pastLastOf(row: ColdRow): i64 {
   return <i64>(<u64>row.pastLastLow | (<u64>row.pastLastHigh << 32));
 }
 
 /** Notes a counting order of time `time` that is not in the log (any more). */
-export function notePast(row: Row, time: i64): void {
+export function notePast(row: ColdRow, time: i64): void {
   const first = pastFirstOf(row);
   if (first == 0 || time < first) {
     row.pastFirstLow = <u32>time;
@@ -163,6 +207,7 @@ export function addCustomer(hash: u64, bytes: usize, length: u32): u32 {
   const number = ++S.customers;
   const customer = customerAt(number);
   memory.fill(changetype<usize>(customer), 0, customerBytes);
+  memory.fill(changetype<usize>(coldAt(number)), 0, coldBytes);
   customer.id = S.idUnits;
   S.idUnits += idUnitsOf(length);
   const at = ids + (<usize>customer.id << 3);

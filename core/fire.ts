@@ -1,6 +1,18 @@
 // What falls due by time alone. At one instant of one customer everything that leaves then leaves, in every model,
 // and the bands are compared once; so the unit of firing is a pair (instant, customer).
-import { Customer, armedOf, cursorOf, customerAt, idAt, notePast, rowAt } from "./customers";
+import {
+  Customer,
+  HAS_PARKED,
+  armedOf,
+  coldAt,
+  coldOf,
+  coldRowOf,
+  cursorOf,
+  customerAt,
+  idAt,
+  notePast,
+  rowAt,
+} from "./customers";
 import { nextOf } from "./forecast";
 import {
   countEntries,
@@ -13,18 +25,19 @@ import {
   timeAt,
   unlink,
 } from "./log";
-import { leave, modelAt } from "./models";
+import { leave, modelAt, windowAt } from "./models";
 import { UNMATCHED } from "./item";
 import { firstParked, nextExpiry, ownExpiry, ownParked, rejectParked } from "./parked";
 import { counts, depart, exit, takesEntry } from "./rows";
-import { BY_TIME, capture, settle } from "./settle";
+import { BY_TIME, captureHot, settle } from "./settle";
 import { S } from "./status";
 import { NEVER, arm, blockAt, hasBlock, isQuiet, takeBlock, takeDue } from "./timers";
 
 /** When a customer's rows change next with no new event, NEVER for never. */
 export function nextChange(customer: Customer): i64 {
   let instant = NEVER;
-  if (customer.oldest != 0) instant = leave(timeAt(customer.oldest), S.horizon);
+  const oldest = coldOf(customer).oldest;
+  if (oldest != 0) instant = leave(timeAt(oldest), S.horizon);
   for (let m: u32 = 0; m < S.models; m++) {
     const row = rowAt(customer, m);
     const at = nextOf(row, modelAt(m), row.bands);
@@ -53,12 +66,12 @@ export function forgetOrder(customer: Customer, number: u32): void {
 
 /** Lets the customer's oldest entry leave the horizon: what counted is told in the figures ever and their first and last. */
 export function retire(customer: Customer): void {
-  const number = customer.oldest;
+  const number = coldOf(customer).oldest;
   for (let m: u32 = 0; m < S.models; m++) {
     const model = modelAt(m);
     if (!takesEntry(model, m, number)) continue;
     const row = rowAt(customer, m);
-    if (counts(model, number)) notePast(row, timeAt(number));
+    if (counts(model, number)) notePast(coldRowOf(row), timeAt(number));
     exit(row, model, m, number);
   }
   unlink(customer, number);
@@ -70,11 +83,12 @@ function fireAt(customer: Customer, instant: i64): void {
   for (let m: u32 = 0; m < S.models; m++) {
     const model = modelAt(m);
     const row = rowAt(customer, m);
-    capture(row, model, m);
+    captureHot(row, model, m);
     depart(row, model, m, instant);
     settle(customer, m, instant, BY_TIME);
   }
-  while (customer.oldest != 0 && leave(timeAt(customer.oldest), S.horizon) <= instant) retire(customer);
+  const cold = coldOf(customer);
+  while (cold.oldest != 0 && leave(timeAt(cold.oldest), S.horizon) <= instant) retire(customer);
   S.fired++;
 }
 
@@ -82,7 +96,7 @@ function fireAt(customer: Customer, instant: i64): void {
 @inline export function isOwnDue(number: u32, now: i64): bool {
   const customer = customerAt(number);
   const armed = armedOf(customer);
-  return (armed != 0 && armed <= now) || ownExpiry(customer) <= now;
+  return (armed != 0 && armed <= now) || ((customer.flags & HAS_PARKED) != 0 && ownExpiry(customer) <= now);
 }
 
 /** May anything of anyone be due up to `now`? */
@@ -170,18 +184,18 @@ function readAhead(): void {
   let sum: u32 = 0;
   const count = S.dueCount;
   for (let place: u32 = 0; place < count; place++) {
-    const at = changetype<usize>(customerAt(blockAt(place)));
-    sum += load<u32>(at) + load<u32>(at, 64);
+    sum += customerAt(blockAt(place)).newest + coldAt(blockAt(place)).oldest;
   }
   for (let place: u32 = 0; place < count; place++) {
     const customer = customerAt(blockAt(place));
     sum += load<u8>(idAt(customer));
-    sum += load<u32>(entryAddress(customer.oldest), 8) + load<u32>(entryAddress(customer.newest), 8);
+    sum += load<u32>(entryAddress(coldAt(blockAt(place)).oldest), 8) + load<u32>(entryAddress(customer.newest), 8);
     for (let m: u32 = 0; m < S.models; m++) {
       const row = rowAt(customer, m);
-      const windows = modelAt(m).windows;
+      const model = modelAt(m);
       sum += load<u32>(entryAddress(row.newest), 8);
-      for (let slot: u32 = 0; slot < windows; slot++) sum += load<u32>(entryAddress(cursorOf(row, slot)), 8);
+      for (let slot: u32 = 0; slot < model.windows; slot++)
+        sum += load<u32>(entryAddress(cursorOf(row, windowAt(model, slot))), 8);
     }
   }
   touched = sum;

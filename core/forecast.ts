@@ -32,20 +32,21 @@ export let nextSegment: u8 = 0;
 }
 
 /** The first instant after `now` at which the row changes: a boundary or an entry that leaves a window. */
-export function nextOf(row: Row, model: Model, bands: u64): i64 {
+export function nextOf(row: Row, model: Model, bands: u32): i64 {
   let instant = boundary(row, model, bands);
   const windows = model.windows;
   for (let slot: u32 = 0; slot < windows; slot++) {
-    const cursor = cursorOf(row, slot);
+    const window = windowAt(model, slot);
+    const cursor = cursorOf(row, window);
     if (cursor == 0) continue;
-    const at = leave(timeAt(cursor), windowAt(model, slot).length);
+    const at = leave(timeAt(cursor), window.length);
     if (at < instant) instant = at;
   }
   return instant;
 }
 
 /** When the recency or tenure band of a row with these bands ends, NEVER for none. */
-export function boundary(row: Row, model: Model, bands: u64): i64 {
+export function boundary(row: Row, model: Model, bands: u32): i64 {
   let instant = NEVER;
   if (isNull(row)) return instant;
   for (let d: u32 = 0; d < model.dimensions; d++) {
@@ -62,8 +63,8 @@ export function boundary(row: Row, model: Model, bands: u64): i64 {
   return instant;
 }
 
-function sceneBands(row: Row, model: Model, now: i64): u64 {
-  let bands: u64 = 0;
+function sceneBands(row: Row, model: Model, now: i64): u32 {
+  let bands: u32 = 0;
   for (let d: u32 = 0; d < model.dimensions; d++) {
     const dimension = dimensionAt(model, d);
     const measure = dimension.measure;
@@ -72,21 +73,22 @@ function sceneBands(row: Row, model: Model, now: i64): u64 {
     else if (measure == OLDEST) band = bandOfAge(dimension, now - firstTime(row));
     else if (dimension.slot != NO_SLOT) band = bandOfValue(dimension, load<i64>(sceneOf(dimension.slot), 8));
     else band = bandOfValue(dimension, measure == COUNT ? <i64>row.ordersEver : row.spendEver);
-    bands |= <u64>band << (<u64>d << 3);
+    bands |= band << (d << 2);
   }
   return bands;
 }
 
 /** Looks ahead from a row that has these bands and this segment. Cost: the entries in its windows. */
-export function forecast(row: Row, model: Model, number: u32, bands: u64, segment: u8): void {
+export function forecast(row: Row, model: Model, number: u32, bands: u32, segment: u8): void {
   due = NEVER;
   nextAt = NEVER;
   nextSegment = segment;
   if (isNull(row)) return;
   const windows = model.windows;
   for (let slot: u32 = 0; slot < windows; slot++) {
-    store<u32>(sceneOf(slot), cursorOf(row, slot));
-    store<i64>(sceneOf(slot), valueOf(row, slot), 8);
+    const window = windowAt(model, slot);
+    store<u32>(sceneOf(slot), cursorOf(row, window));
+    store<i64>(sceneOf(slot), valueOf(row, window), 8);
   }
   let current = bands;
   while (true) {

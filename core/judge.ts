@@ -1,7 +1,7 @@
 // What is to become of an event, found before anything is written: an event applies whole or not at all. Everything
 // is judged as of `now`, the clock to which the event will bring the partition: what leaves up to then is gone.
 import { UNLISTED, findChannel } from "./channels";
-import { customerAt, findCustomer, hashOfId, idUnitsOf, rowAt } from "./customers";
+import { coldAt, customerAt, findCustomer, hashOfId, idUnitsOf, rowAt } from "./customers";
 import * as ITEM from "./item";
 import { Item } from "./item";
 import { CHANNELS_MAX, customerMax, idBytesMax } from "./layout";
@@ -185,7 +185,7 @@ function isTooLong(now: i64, more: u32): bool {
   const owner = customerAt(customer);
   let entries = owner.entries + more;
   if (entries <= S.entriesPerCustomerMax) return false;
-  for (let e = owner.oldest; e != 0 && hasLeft(e, now); e = orderAt(e).next) entries--;
+  for (let e = coldAt(customer).oldest; e != 0 && hasLeft(e, now); e = orderAt(e).next) entries--;
   return entries > S.entriesPerCustomerMax;
 }
 

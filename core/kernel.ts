@@ -77,13 +77,19 @@ export function run(end: u32): i32 {
     if (status != DONE) return status;
     decodeNext(INPUT + end);
     if (items == 0) return DONE;
-    lookAhead(items);
+    startBlock(items);
   }
+}
+
+/** Begins with the `count` items that lie in ITEMS. */
+export function startBlock(count: u32): void {
+  item = 0;
+  items = count;
+  lookAhead(count);
 }
 
 /** Fills a block with the items that come next: the last of one message and the first of the one behind it, too. */
 function decodeNext(end: usize): void {
-  item = 0;
   items = 0;
   while (items < ITEMS_MAX) {
     if (!isOpen) {

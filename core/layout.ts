@@ -16,7 +16,8 @@
 //   input       INPUT        INPUT_BYTES               messages, each behind its header          runtime
 //   (sized at start, in this order)
 //   idSlots     idSlots      idSlotCount × 8           customer id → customer number             kernel
-//   customers   customers    customerMax × stride      head and one row a model                  kernel
+//   customers   customers    customerMax × lines × 64  what an order touches: head, one row a model  kernel
+//   colds       colds        customerMax × coldBytes   the rest of both                          kernel
 //   ids         ids          idBytesMax                customer ids, each behind its length      kernel
 //   timers      timers       about customerMax × 8.6   tree of what falls due next               kernel
 //   eventSlots  eventSlots   eventSlotCount × 8        event identity → entry of the log         kernel
@@ -62,6 +63,8 @@ export let idSlotCount: u32 = 0;
 export let eventSlotCount: u32 = 0;
 export let idSlots: usize = 0;
 export let customers: usize = 0;
+export let colds: usize = 0;
+export let coldBytes: u32 = 0;
 export let ids: usize = 0;
 export let timers: usize = 0;
 /** Leaf of customer 0: how many stand above the leaves. */
@@ -69,22 +72,29 @@ export let timerLeaf: u32 = 0;
 export let eventSlots: usize = 0;
 export let log: usize = 0;
 
-export const HEAD_BYTES: u32 = 32;
+export const HEAD_BYTES: u32 = 20;
 /** Of a row without its windows. */
-export const ROW_BYTES: u32 = 52;
-export const WINDOW_BYTES: u32 = 12;
+export const ROW_BYTES: u32 = 24;
+/** Of a window that counts, and of one that sums: a cursor and a value. */
+export const COUNT_BYTES: u32 = 8;
+export const SUM_BYTES: u32 = 12;
+export const COLD_HEAD_BYTES: u32 = 12;
+export const COLD_ROW_BYTES: u32 = 28;
+const LINE_BYTES: u32 = 64;
 export const ENTRY_BYTES: u32 = 48;
 
 /**
- * Lays out the sized regions for `models` models with at most `windows` windows each.
+ * Lays out the sized regions for `models` models with at most `windowBytes` bytes of windows each. Customers begin at
+ * cache lines: of one with one model of two windows an order touches one.
  * Slots are 1.5 for each key: linear probing stays short and the tables small. Returns the bytes in all.
  */
-export function plan(customerCount: u32, entryCount: u32, idBytes: u32, models: u32, windows: u32): f64 {
+export function plan(customerCount: u32, entryCount: u32, idBytes: u32, models: u32, windowBytes: u32): f64 {
   customerMax = customerCount;
   entryMax = entryCount;
   idBytesMax = (idBytes + 7) & ~7;
-  rowBytes = ROW_BYTES + WINDOW_BYTES * windows;
-  customerBytes = HEAD_BYTES + rowBytes * models;
+  rowBytes = ROW_BYTES + windowBytes;
+  customerBytes = (HEAD_BYTES + rowBytes * models + LINE_BYTES - 1) & ~(LINE_BYTES - 1);
+  coldBytes = COLD_HEAD_BYTES + COLD_ROW_BYTES * models;
   idSlotCount = customerCount + (customerCount >> 1) + 8;
   eventSlotCount = entryCount + (entryCount >> 1) + 8;
   timerLeaf = 1;
@@ -93,9 +103,12 @@ export function plan(customerCount: u32, entryCount: u32, idBytes: u32, models: 
   let end: f64 = <f64>SIZED;
   idSlots = <usize>end;
   end += <f64>idSlotCount * 8;
+  end = Math.ceil(end / LINE_BYTES) * LINE_BYTES;
   customers = <usize>end;
-  end += (<f64>customerCount + 1) * <f64>customerBytes + 8;
-  end = Math.floor(end / 8) * 8;
+  end += (<f64>customerCount + 1) * <f64>customerBytes;
+  colds = <usize>end;
+  end += (<f64>customerCount + 1) * <f64>coldBytes;
+  end = Math.ceil(end / 8) * 8;
   ids = <usize>end;
   end += <f64>idBytesMax;
   // A node is two lines; the root stands alone before the first.

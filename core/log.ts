@@ -9,7 +9,7 @@
 //   parked     until when a reversal waits, and the bytes to dead-letter then
 //   chunk      44 of those bytes
 import { ENTRY_BYTES, entryMax, eventSlotCount, eventSlots, log } from "./layout";
-import { Customer, customerAt } from "./customers";
+import { Customer, coldOf, customerAt } from "./customers";
 import { sipHash } from "./hash";
 import { homeOf, insertSlot, nextSlot, removeSlot, setSlot, slotNumber, slotOf, slotTag, tagOf } from "./lookup";
 import { S } from "./status";
@@ -231,7 +231,7 @@ function joinLane(older: u32, newer: u32): void {
 /** The entry behind which one of time `time` belongs, 0 for the front; it is not the end of the chain. */
 function placeOf(customer: Customer, time: i64): u32 {
   let older = customer.newest;
-  let newer = customer.oldest;
+  let newer = coldOf(customer).oldest;
   for (let step: u32 = 0; step < ENDS_MAX; step++) {
     S.chainSteps++;
     if (timeAt(newer) > time) return orderAt(newer).previous;
@@ -292,10 +292,10 @@ export function link(customer: Customer, number: u32): bool {
   const time = timeAt(number);
   const newest = customer.newest;
   const older = newest == 0 || timeAt(newest) <= time ? newest : placeOf(customer, time);
-  const newer = older == 0 ? customer.oldest : orderAt(older).next;
+  const newer = newest == 0 ? 0 : older == 0 ? coldOf(customer).oldest : orderAt(older).next;
   order.previous = older;
   order.next = newer;
-  if (older == 0) customer.oldest = number;
+  if (older == 0) coldOf(customer).oldest = number;
   else orderAt(older).next = number;
   if (newer == 0) customer.newest = number;
   else orderAt(newer).previous = number;
@@ -310,7 +310,7 @@ export function unlink(customer: Customer, number: u32): void {
     store<u64>(laneAddress(number), 0);
     order.flags &= ~LANE;
   }
-  if (order.previous == 0) customer.oldest = order.next;
+  if (order.previous == 0) coldOf(customer).oldest = order.next;
   else orderAt(order.previous).next = order.next;
   if (order.next == 0) customer.newest = order.previous;
   else orderAt(order.next).previous = order.previous;

@@ -1,6 +1,6 @@
 // Compiled models, written by the runtime at start and only read here. A rule is never seen: bands give a cell,
 // the cell table gives the segment.
-import { CELLS, CELLS_MAX, CHANNELS_MAX, COUNTS, MODELS, MODEL_BYTES, TAKES } from "./layout";
+import { CELLS, CELLS_MAX, CHANNELS_MAX, COUNTS, COUNT_BYTES, MODELS, MODEL_BYTES, ROW_BYTES, SUM_BYTES, TAKES } from "./layout";
 
 /** What a dimension measures. */
 export const NEWEST: u8 = 0; // age of the newest counting order
@@ -29,8 +29,8 @@ export const NO_SEGMENT: u8 = 255;
   length: i64;
   measure: u8;
   pad0: u8;
-  pad1: u16;
-  pad2: u32;
+  at: u16; // its place in a row, see `placeWindows`
+  pad1: u32;
 }
 
 @unmanaged export class Dimension {
@@ -66,6 +66,28 @@ if (offsetof<Dimension>() != 8) ERROR("Dimension must stay 8 bytes");
 /** Ages: exclusive maximum (ms), ascending. Counts and sums: inclusive minimum, descending. */
 @inline export function limitAt(dimension: Dimension, band: u32): i64 {
   return load<i64>(changetype<usize>(dimension) + LIMITS_AT + (<usize>band << 3));
+}
+
+/** Gives the windows of a model their places in its rows: those of counts are shorter. */
+export function placeWindows(model: Model): void {
+  let at = ROW_BYTES;
+  for (let slot: u32 = 0; slot < model.windows; slot++) {
+    const window = windowAt(model, slot);
+    window.at = <u16>at;
+    at += window.measure == COUNT ? COUNT_BYTES : SUM_BYTES;
+  }
+}
+
+/** No row of the model changes by time alone sooner than this, in ms, after an order that is all there is to it. */
+export function soonestOf(model: Model): i64 {
+  let soonest = NO_LIMIT;
+  for (let slot: u32 = 0; slot < model.windows; slot++) soonest = min(soonest, windowAt(model, slot).length);
+  for (let d: u32 = 0; d < model.dimensions; d++) {
+    const dimension = dimensionAt(model, d);
+    // Ages: the first limit is the shortest.
+    if (dimension.measure == NEWEST || dimension.measure == OLDEST) soonest = min(soonest, limitAt(dimension, 0));
+  }
+  return soonest;
 }
 
 /** Band number of an age, 0 for none. */

@@ -1,7 +1,8 @@
 // Records out: migrations and dead letters, one behind the other in the output region, each behind its size and
 // padded to 8 bytes. Numbers of the ledger, times and money are f64, exact to 2^53.
 import { OUTPUT, OUTPUT_BYTES } from "./layout";
-import { Customer, idAt, idLengthAt } from "./customers";
+import { copyWords } from "./bytes";
+import { Customer, coldOf, idAt, idLengthAt } from "./customers";
 import { S } from "./status";
 
 export const MIGRATION: u8 = 1;
@@ -101,7 +102,7 @@ export function clearOutput(): void {
 }
 
 @inline function put(at: usize, bytes: usize, length: u32): usize {
-  memory.copy(at, bytes, length);
+  copyWords(at, bytes, length);
   return at + length;
 }
 
@@ -120,10 +121,11 @@ export function beginMigration(customer: Customer): MigrationRecord {
   record.type = MIGRATION;
   const number = ++S.records;
   record.number = <f64>number;
-  const low = customer.lastRecord;
+  const cold = coldOf(customer);
+  const low = cold.lastRecord;
   // The lower half names it: it lies within the last 2^32 records.
   record.previous = low == 0 ? 0 : <f64>(number - <i64>(<u32>number - low));
-  customer.lastRecord = <u32>number;
+  cold.lastRecord = <u32>number;
   return record;
 }
 

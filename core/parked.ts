@@ -1,6 +1,6 @@
 // Reversals that wait for their order. They expire in order of arrival, each at its own instant, and are
 // dead-lettered then with the bytes that they came with.
-import { Customer, customerAt, idAt, idLengthAt } from "./customers";
+import { Customer, HAS_PARKED, coldOf, customerAt, idAt, idLengthAt } from "./customers";
 import {
   Parked,
   countEntries,
@@ -40,13 +40,13 @@ export function hasPlace(chunks: u32, leaving: u32): bool {
 /** Own reversals whose waiting is over at `now`: the oldest come first, so the count is a prefix. */
 export function ownExpired(customer: Customer, now: i64): u32 {
   let count: u32 = 0;
-  for (let p = customer.parked; p != 0 && parkedAt(p).expiry <= now; p = parkedAt(p).ownNext) count++;
+  for (let p = coldOf(customer).parked; p != 0 && parkedAt(p).expiry <= now; p = parkedAt(p).ownNext) count++;
   return count;
 }
 
 /** When the first of this customer's reversals expires, NEVER for none. */
 @inline export function ownExpiry(customer: Customer): i64 {
-  return customer.parked == 0 ? NEVER : parkedAt(customer.parked).expiry;
+  return (customer.flags & HAS_PARKED) == 0 ? NEVER : parkedAt(coldOf(customer).parked).expiry;
 }
 
 /** When the first of the partition's expires, NEVER for none. */
@@ -60,7 +60,7 @@ export function ownExpired(customer: Customer, now: i64): u32 {
 
 /** The reversal of this customer that expires first. */
 @inline export function ownParked(customer: Customer): u32 {
-  return parkedAt(customer.parked).reversal;
+  return parkedAt(coldOf(customer).parked).reversal;
 }
 
 /** The reversal of the partition that expires first. */
@@ -150,11 +150,13 @@ export function park(
   S.parked++;
 
   parked.ownNext = 0;
-  if (customer.parked == 0) {
-    customer.parked = number;
+  const cold = coldOf(customer);
+  if (cold.parked == 0) {
+    customer.flags |= HAS_PARKED;
+    cold.parked = number;
     parked.ownPrevious = number;
   } else {
-    const head = parkedAt(customer.parked);
+    const head = parkedAt(cold.parked);
     parked.ownPrevious = head.ownPrevious;
     parkedAt(head.ownPrevious).ownNext = number;
     head.ownPrevious = number;
@@ -185,14 +187,16 @@ export function unpark(customer: Customer, reversal: u32): void {
 function leaveOwn(customer: Customer, number: u32, parked: Parked): void {
   const next = parked.ownNext;
   const previous = parked.ownPrevious;
-  if (customer.parked == number) {
-    customer.parked = next;
-    if (next != 0) parkedAt(next).ownPrevious = previous;
+  const cold = coldOf(customer);
+  if (cold.parked == number) {
+    cold.parked = next;
+    if (next == 0) customer.flags &= ~HAS_PARKED;
+    else parkedAt(next).ownPrevious = previous;
     return;
   }
   parkedAt(previous).ownNext = next;
   if (next != 0) parkedAt(next).ownPrevious = previous;
-  else parkedAt(customer.parked).ownPrevious = previous;
+  else parkedAt(cold.parked).ownPrevious = previous;
 }
 
 /** Takes a reversal out of the list of its Reversed, and that away with its last one if it waits for its order. */

@@ -1,6 +1,6 @@
 // A row: what one model knows of one customer. What an entry brings into it and takes out of it, and the bands and
 // the segment that follow. Everything here is exact at the instant that it is given.
-import { Row, addValue, cursorOf, pastFirstOf, pastLastOf, setCursor, valueOf } from "./customers";
+import { Row, addValue, coldRowOf, cursorOf, pastFirstOf, pastLastOf, setCursor, valueOf } from "./customers";
 import {
   COUNT,
   Dimension,
@@ -63,21 +63,19 @@ export function worth(model: Model, entry: u32): i64 {
   return refunded < amount ? amount - refunded : 0;
 }
 
-/** Adds (+1) an entry to a row's figures at `now`, or takes it out (−1). Its place in the chain does not matter. */
-export function add(row: Row, model: Model, entry: u32, sign: i64, now: i64): void {
-  let orders: i64 = 0;
-  if ((orderAt(entry).flags & KIND) == ORDER) {
-    if (!counts(model, entry)) return;
-    orders = sign;
-  }
-  const sum = sign * worth(model, entry);
-  row.ordersEver += <u32>orders;
-  row.spendEver += sum;
+/** Takes what an entry adds to a row's figures at `now` out of them. Its place in the chain does not matter. */
+export function subtract(row: Row, model: Model, entry: u32, now: i64): void {
+  const isOrder = (orderAt(entry).flags & KIND) == ORDER;
+  if (isOrder && !counts(model, entry)) return;
+  const orders: i64 = isOrder ? 1 : 0;
+  const sum = worth(model, entry);
+  row.ordersEver -= <u32>orders;
+  row.spendEver -= sum;
   const time = timeAt(entry);
   const windows = model.windows;
   for (let slot: u32 = 0; slot < windows; slot++) {
     const window = windowAt(model, slot);
-    if (leave(time, window.length) > now) addValue(row, slot, window.measure == COUNT ? orders : sum);
+    if (leave(time, window.length) > now) addValue(row, window, window.measure == COUNT ? -orders : -sum);
   }
 }
 
@@ -97,28 +95,43 @@ function countingBack(model: Model, number: u32, entry: u32): u32 {
   return entry;
 }
 
-/** Takes note of an entry that was linked into the chain; `isNewest` says that it is the chain's last. */
+/**
+ * Takes note of an entry that was linked into the chain, with all that it adds to the row's figures at `now`;
+ * `isNewest` says that it is the chain's last.
+ */
 export function enter(row: Row, model: Model, entry: u32, isNewest: bool, now: i64): void {
+  const isOrder = (orderAt(entry).flags & KIND) == ORDER;
+  const isCounted = isOrder && counts(model, entry);
+  const orders: i64 = isCounted ? 1 : 0;
+  const sum = isOrder && !isCounted ? 0 : worth(model, entry);
   const time = timeAt(entry);
   const windows = model.windows;
   for (let slot: u32 = 0; slot < windows; slot++) {
-    if (leave(time, windowAt(model, slot).length) <= now) continue;
-    const cursor = cursorOf(row, slot);
-    if (cursor == 0 || (!isNewest && time < timeAt(cursor))) setCursor(row, slot, entry);
+    const window = windowAt(model, slot);
+    if (leave(time, window.length) <= now) continue;
+    addValue(row, window, window.measure == COUNT ? orders : sum);
+    const cursor = cursorOf(row, window);
+    if (cursor == 0 || (!isNewest && time < timeAt(cursor))) setCursor(row, window, entry);
   }
-  if (!counts(model, entry)) return;
+  row.spendEver += sum;
+  if (!isCounted) return;
+  row.ordersEver++;
+  if (row.newest == 0) coldRowOf(row).first = entry;
+  else if (!isNewest && time < timeAt(coldRowOf(row).first)) coldRowOf(row).first = entry;
   if (row.newest == 0 || isNewest || time >= timeAt(row.newest)) row.newest = entry;
-  if (row.first == 0 || (!isNewest && time < timeAt(row.first))) row.first = entry;
 }
 
 /** Takes leave of an entry that is about to be unlinked from the chain. */
 export function exit(row: Row, model: Model, number: u32, entry: u32): void {
   const next = orderAt(entry).next;
   const windows = model.windows;
-  for (let slot: u32 = 0; slot < windows; slot++)
-    if (cursorOf(row, slot) == entry) setCursor(row, slot, taken(model, number, next));
+  for (let slot: u32 = 0; slot < windows; slot++) {
+    const window = windowAt(model, slot);
+    if (cursorOf(row, window) == entry) setCursor(row, window, taken(model, number, next));
+  }
   if (row.newest == entry) row.newest = countingBack(model, number, orderAt(entry).previous);
-  if (row.first == entry) row.first = countingFrom(model, number, next);
+  const cold = coldRowOf(row);
+  if (cold.first == entry) cold.first = countingFrom(model, number, next);
 }
 
 /** Lets leave what has left the row's windows at `now`. */
@@ -126,13 +139,13 @@ export function depart(row: Row, model: Model, number: u32, now: i64): void {
   const windows = model.windows;
   for (let slot: u32 = 0; slot < windows; slot++) {
     const window = windowAt(model, slot);
-    let cursor = cursorOf(row, slot);
+    let cursor = cursorOf(row, window);
     if (cursor == 0 || leave(timeAt(cursor), window.length) > now) continue;
     do {
-      addValue(row, slot, -shareOf(window.measure, model, cursor));
+      addValue(row, window, -shareOf(window.measure, model, cursor));
       cursor = taken(model, number, orderAt(cursor).next);
     } while (cursor != 0 && leave(timeAt(cursor), window.length) <= now);
-    setCursor(row, slot, cursor);
+    setCursor(row, window, cursor);
   }
 }
 
@@ -149,29 +162,30 @@ export function nextTaken(model: Model, number: u32, entry: u32): u32 {
 
 /** Time of the newest order known that counts, 0 for none. */
 @inline export function lastTime(row: Row): i64 {
-  return row.newest != 0 ? timeAt(row.newest) : pastLastOf(row);
+  return row.newest != 0 ? timeAt(row.newest) : pastLastOf(coldRowOf(row));
 }
 
 /** Time of the first order known that counts, 0 for none. Those past the horizon are older than all others. */
-@inline export function firstTime(row: Row): i64 {
-  const past = pastFirstOf(row);
-  return past != 0 ? past : row.first != 0 ? timeAt(row.first) : 0;
+export function firstTime(row: Row): i64 {
+  const cold = coldRowOf(row);
+  const past = pastFirstOf(cold);
+  return past != 0 ? past : cold.first != 0 ? timeAt(cold.first) : 0;
 }
 
 @inline export function isNull(row: Row): bool {
-  return row.newest == 0 && pastLastOf(row) == 0;
+  return row.newest == 0 && pastLastOf(coldRowOf(row)) == 0;
 }
 
 /** Value of a dimension that counts or sums. */
-@inline export function measured(row: Row, dimension: Dimension): i64 {
-  if (dimension.slot != NO_SLOT) return valueOf(row, dimension.slot);
+@inline export function measured(row: Row, model: Model, dimension: Dimension): i64 {
+  if (dimension.slot != NO_SLOT) return valueOf(row, windowAt(model, dimension.slot));
   return dimension.measure == COUNT ? <i64>row.ordersEver : row.spendEver;
 }
 
-/** Bands of a row at `now`, a byte a dimension; all 0 in no segment. */
-export function bandsOf(row: Row, model: Model, now: i64): u64 {
+/** Bands of a row at `now`, four bits a dimension; all 0 in no segment. */
+export function bandsOf(row: Row, model: Model, now: i64): u32 {
   if (isNull(row)) return 0;
-  let bands: u64 = 0;
+  let bands: u32 = 0;
   for (let d: u32 = 0; d < model.dimensions; d++) {
     const dimension = dimensionAt(model, d);
     const measure = dimension.measure;
@@ -180,23 +194,30 @@ export function bandsOf(row: Row, model: Model, now: i64): u64 {
         ? bandOfAge(dimension, now - lastTime(row))
         : measure == OLDEST
           ? bandOfAge(dimension, now - firstTime(row))
-          : bandOfValue(dimension, measured(row, dimension));
-    bands |= <u64>band << (<u64>d << 3);
+          : bandOfValue(dimension, measured(row, model, dimension));
+    bands |= band << (d << 2);
   }
   return bands;
 }
 
-@inline export function bandIn(bands: u64, dimension: u32): u32 {
-  return <u32>(bands >> (<u64>dimension << 3)) & 0xff;
+@inline export function bandIn(bands: u32, dimension: u32): u32 {
+  return (bands >> (dimension << 2)) & 15;
 }
 
-export function cellOf(model: Model, bands: u64): u32 {
+/** The same bands, a byte a dimension. */
+export function bandBytes(bands: u32): u64 {
+  let bytes: u64 = 0;
+  for (let d: u32 = 0; d < 8; d++) bytes |= <u64>bandIn(bands, d) << (<u64>d << 3);
+  return bytes;
+}
+
+export function cellOf(model: Model, bands: u32): u32 {
   let cell: u32 = 0;
   for (let d: u32 = 0; d < model.dimensions; d++) cell += bandIn(bands, d) * dimensionAt(model, d).stride;
   return cell;
 }
 
 /** Segment of a row with these bands. */
-export function segmentOf(row: Row, model: Model, number: u32, bands: u64): u8 {
+export function segmentOf(row: Row, model: Model, number: u32, bands: u32): u8 {
   return isNull(row) ? NO_SEGMENT : segmentOfCell(number, cellOf(model, bands));
 }

@@ -1,7 +1,7 @@
 // After a row's figures changed, or time passed: its bands are compared once, and where one or the segment changed,
 // that is a migration.
 import * as underWay from "./cause";
-import { Customer, Row, pastFirstOf, pastLastOf, rowAt, setSince, sinceOf } from "./customers";
+import { Customer, Row, coldRowOf, pastFirstOf, pastLastOf, rowAt, setSince, sinceOf } from "./customers";
 import { due, forecast, nextAt, nextSegment } from "./forecast";
 import { timeAt } from "./log";
 import { COUNT, Model, NEWEST, NO_SEGMENT, SUM, countCell, dimensionAt, modelAt } from "./models";
@@ -18,7 +18,7 @@ import {
   beginMigration,
   endMigration,
 } from "./output";
-import { bandIn, bandsOf, cellOf, firstTime, lastTime, measured, segmentOf } from "./rows";
+import { bandBytes, bandIn, bandsOf, cellOf, firstTime, lastTime, measured, segmentOf } from "./rows";
 import { BEFORE, S } from "./status";
 import { NEVER } from "./timers";
 
@@ -26,7 +26,7 @@ import { NEVER } from "./timers";
 export const BY_TIME: u8 = 255;
 
 // A row's figures before a change. The times of its newest and first order are looked up only if it migrates: most
-// orders change no band, and the entries they stand in are cold.
+// orders change no band, and what they stand in is cold.
 @unmanaged class Before {
   orders: i64;
   spend: i64;
@@ -44,6 +44,9 @@ if (offsetof<Before>() > 64) ERROR("Before outgrew its place");
   return changetype<Before>(BEFORE + (<usize>model << 6));
 }
 
+/** In place of the first order, where it and what is past the horizon stay as they are. */
+const AS_IS: u32 = u32.MAX_VALUE;
+
 // An amendment moves an order in time: its time before.
 let moved: u32 = 0;
 let movedFrom: i64 = 0;
@@ -54,24 +57,39 @@ export function noteMoved(entry: u32, time: i64): void {
   movedFrom = time;
 }
 
+/** Keeps a row's figures before any change. */
 export function capture(row: Row, model: Model, number: u32): void {
+  captureHot(row, model, number);
   const before = beforeOf(number);
-  before.orders = measured(row, dimensionAt(model, model.countAt));
-  before.spend = measured(row, dimensionAt(model, model.sumAt));
+  const cold = coldRowOf(row);
+  before.first = cold.first;
+  before.pastFirst = pastFirstOf(cold);
+  before.pastLast = pastLastOf(cold);
+}
+
+/** The same where the change leaves alone what is cold: the first order, and what is past the horizon. */
+export function captureHot(row: Row, model: Model, number: u32): void {
+  const before = beforeOf(number);
+  before.orders = measured(row, model, dimensionAt(model, model.countAt));
+  before.spend = measured(row, model, dimensionAt(model, model.sumAt));
   before.spendEver = row.spendEver;
   before.ordersEver = row.ordersEver;
   before.newest = row.newest;
-  before.first = row.first;
-  before.pastFirst = pastFirstOf(row);
-  before.pastLast = pastLastOf(row);
+  before.first = AS_IS;
 }
 
 function timeBefore(entry: u32): i64 {
   return entry == 0 ? 0 : entry == moved ? movedFrom : timeAt(entry);
 }
 
-function writeBefore(figures: Figures, number: u32): void {
+function writeBefore(figures: Figures, row: Row, number: u32): void {
   const before = beforeOf(number);
+  if (before.first == AS_IS) {
+    const cold = coldRowOf(row);
+    before.first = cold.first;
+    before.pastFirst = pastFirstOf(cold);
+    before.pastLast = pastLastOf(cold);
+  }
   figures.firstOrder = <f64>(before.pastFirst != 0 ? before.pastFirst : timeBefore(before.first));
   figures.lastOrder = <f64>(before.newest != 0 ? timeBefore(before.newest) : before.pastLast);
   figures.orders = <f64>before.orders;
@@ -84,14 +102,14 @@ function writeBefore(figures: Figures, number: u32): void {
 export function writeFigures(figures: Figures, row: Row, model: Model): void {
   figures.firstOrder = <f64>firstTime(row);
   figures.lastOrder = <f64>lastTime(row);
-  figures.orders = <f64>measured(row, dimensionAt(model, model.countAt));
-  figures.spend = <f64>measured(row, dimensionAt(model, model.sumAt));
+  figures.orders = <f64>measured(row, model, dimensionAt(model, model.countAt));
+  figures.spend = <f64>measured(row, model, dimensionAt(model, model.sumAt));
   figures.ordersEver = <f64>row.ordersEver;
   figures.spendEver = <f64>row.spendEver;
 }
 
 /** The first of recency, window and tenure whose band differs. */
-function causeInTime(model: Model, differing: u64): u8 {
+function causeInTime(model: Model, differing: u32): u8 {
   let cause = BY_TENURE;
   for (let d: u32 = 0; d < model.dimensions; d++) {
     if (bandIn(differing, d) == 0) continue;
@@ -107,6 +125,8 @@ export function settle(customer: Customer, number: u32, at: i64, cause: u8): voi
   const model = modelAt(number);
   const row = rowAt(customer, number);
   const bands = bandsOf(row, model, at);
+  // Bands decide the segment, unless it is none.
+  if (bands == row.bands && bands != 0 && row.segment != NO_SEGMENT) return;
   const segment = segmentOf(row, model, number, bands);
   if (bands == row.bands && segment == row.segment) return;
   if (row.segment != NO_SEGMENT) countCell(number, cellOf(model, row.bands), -1);
@@ -115,7 +135,7 @@ export function settle(customer: Customer, number: u32, at: i64, cause: u8): voi
   const silent = S.live == 0 || (cause != BY_TIME && underWay.silent);
   const differs = segment != row.segment;
   const record = beginRecord(customer, row, number, at, told, silent, row.bands, row.segment);
-  writeBefore(figuresOf(record, 0), number);
+  writeBefore(figuresOf(record, 0), row, number);
   finishRecord(record, row, model, number, at, bands, segment, differs);
   const event = underWay.event;
   if (cause == BY_TIME || changetype<usize>(event) == 0) return endWithoutEvent(record, customer);
@@ -135,9 +155,9 @@ export function migrateByModel(
   row: Row,
   model: Model,
   number: u32,
-  bands: u64,
+  bands: u32,
   segment: u8,
-  fromBands: u64,
+  fromBands: u32,
   fromSegment: u8,
   differs: bool,
   figures: usize,
@@ -162,7 +182,7 @@ function beginRecord(
   at: i64,
   cause: u8,
   silent: bool,
-  fromBands: u64,
+  fromBands: u32,
   fromSegment: u8,
 ): MigrationRecord {
   const record = beginMigration(customer);
@@ -172,9 +192,9 @@ function beginRecord(
   record.sequence = underWay.sequence;
   record.clock = <f64>S.clock;
   record.time = <f64>at;
-  record.fromBands = fromBands;
+  record.fromBands = bandBytes(fromBands);
   record.fromSegment = fromSegment;
-  record.fromSince = <f64>sinceOf(row);
+  record.fromSince = <f64>sinceOf(coldRowOf(row));
   return record;
 }
 
@@ -185,17 +205,18 @@ function finishRecord(
   model: Model,
   number: u32,
   at: i64,
-  bands: u64,
+  bands: u32,
   segment: u8,
   differs: bool,
 ): void {
+  const cold = coldRowOf(row);
   row.bands = bands;
   row.segment = segment;
-  if (differs || sinceOf(row) == 0) setSince(row, at);
-  record.toBands = bands;
+  if (differs || sinceOf(cold) == 0) setSince(cold, at);
+  record.toBands = bandBytes(bands);
   record.toSegment = segment;
-  record.toSince = <f64>sinceOf(row);
-  record.revision = ++row.revision;
+  record.toSince = <f64>sinceOf(cold);
+  record.revision = ++cold.revision;
   forecast(row, model, number, bands, segment);
   record.due = due == NEVER ? 0 : <f64>due;
   record.nextAt = nextAt == NEVER ? 0 : <f64>nextAt;

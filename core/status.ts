@@ -26,6 +26,7 @@ export const OUTCOMES: u32 = 10;
   horizon: i64; // ms
   parkFor: i64; // ms
   tolerance: i64; // ms that an event may lie ahead of T
+  soonest: i64; // no order changes anything by time alone sooner than this behind it, ms
   parkedMax: u32;
   entriesPerCustomerMax: u32;
   partitions: u32; // 0: no check of the partition

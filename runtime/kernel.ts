@@ -4,7 +4,7 @@
  */
 import { FatalError } from "./errors.js";
 import { encodeSource } from "./fieldtable.js";
-import { encodeModel, mapModel, packCurrency, takesChannel, windowsOf } from "./modeltable.js";
+import { encodeModel, mapModel, packCurrency, takesChannel, windowBytesOf } from "./modeltable.js";
 import {
   CAUSES,
   type Cause,
@@ -34,7 +34,7 @@ export const DONE = 0;
 export const MORE = 1;
 export const FULL = 2;
 
-type Wasm = Record<string, (...args: (number | bigint)[]) => number> & Record<string, WebAssembly.Global>;
+export type Wasm = Record<string, (...args: (number | bigint)[]) => number> & Record<string, WebAssembly.Global>;
 
 export interface KernelOptions {
   readonly wasm: WebAssembly.Module;
@@ -77,8 +77,9 @@ export class Kernel {
     this.#wasm = exports as unknown as Wasm;
     this.#models = settings.models;
     const { customers, entries, idBytes } = settings.capacity;
-    const windows = Math.max(...settings.models.map((model) => windowsOf(model).length));
-    const end = this.#call("plan", customers, entries, idBytes, settings.models.length, windows);
+    const [count, sum] = [this.#constant("COUNT_BYTES"), this.#constant("SUM_BYTES")];
+    const windowBytes = Math.max(...settings.models.map((model) => windowBytesOf(model, count, sum)));
+    const end = this.#call("plan", customers, entries, idBytes, settings.models.length, windowBytes);
     if (end > PAGES_MAX * PAGE)
       throw new FatalError(
         "PARTITION_FULL",
@@ -116,6 +117,11 @@ export class Kernel {
     this.#writeModels(settings);
     this.#writeSources(settings);
     this.#configure();
+  }
+
+  /** The instance's exports: for benches and tests that look inside, or bring a border of their own. */
+  get exports(): Wasm {
+    return this.#wasm;
   }
 
   #call(name: string, ...args: (number | bigint)[]): number {

@@ -61,6 +61,11 @@ export function windowsOf(model: Model): Dimension[] {
   return model.dimensions.filter(({ windowMs }) => Number.isFinite(windowMs));
 }
 
+/** Bytes of the windows of a model's row, where one that counts and one that sums take so many. */
+export function windowBytesOf(model: Model, count: number, sum: number): number {
+  return windowsOf(model).reduce((bytes, { measure }) => bytes + (measure === "count" ? count : sum), 0);
+}
+
 /** A model as core/models.ts reads it. */
 export function encodeModel(model: Model): Uint8Array {
   const bytes = new Uint8Array(DIMENSIONS_AT + DIMENSIONS_MAX * DIMENSION_BYTES);
