@@ -25,7 +25,9 @@ import {
   timeAt,
   unlink,
 } from "./log";
+import { homeOf, tagOf } from "./lookup";
 import { leave, modelAt, windowAt } from "./models";
+import { eventSlotCount, eventSlots } from "./layout";
 import { UNMATCHED } from "./item";
 import { firstParked, nextExpiry, ownExpiry, ownParked, rejectParked } from "./parked";
 import { counts, depart, exit, takesEntry } from "./rows";
@@ -78,18 +80,41 @@ export function retire(customer: Customer): void {
   forgetOrder(customer, number);
 }
 
-/** Fires what is due for a customer at exactly `instant`. At most one migration a model. */
-function fireAt(customer: Customer, instant: i64): void {
+/**
+ * Fires what is due for a customer at exactly `instant`, at most one migration a model, and arms its timer for what
+ * comes next. False where nothing is due then.
+ */
+function fireAt(number: u32, customer: Customer, instant: i64): bool {
+  let next = NEVER;
+  let fires = false;
   for (let m: u32 = 0; m < S.models; m++) {
     const model = modelAt(m);
     const row = rowAt(customer, m);
-    captureHot(row, model, m);
-    depart(row, model, m, instant);
-    settle(customer, m, instant, BY_TIME);
+    let change = nextOf(row, model, row.bands);
+    assert(change >= instant, "nothing is due before the instant under way");
+    if (change == instant) {
+      fires = true;
+      captureHot(row, model, m);
+      depart(row, model, m, instant);
+      settle(customer, m, instant, BY_TIME);
+      change = nextOf(row, model, row.bands);
+    }
+    if (change < next) next = change;
   }
-  const cold = coldOf(customer);
-  while (cold.oldest != 0 && leave(timeAt(cold.oldest), S.horizon) <= instant) retire(customer);
-  S.fired++;
+  const cold = coldAt(number);
+  while (cold.oldest != 0) {
+    const leaves = leave(timeAt(cold.oldest), S.horizon);
+    if (leaves > instant) {
+      if (leaves < next) next = leaves;
+      break;
+    }
+    fires = true;
+    // What has left the horizon has left every window before, and the times of the first and last order stay.
+    retire(customer);
+  }
+  arm(number, next);
+  if (fires) S.fired++;
+  return fires;
 }
 
 /** May anything of this customer be due up to `now`? Its timer is never later than what comes next. */
@@ -114,10 +139,8 @@ export function fireOwn(number: u32, now: i64): bool {
     return true;
   }
   if (change > now) return false;
-  fireAt(customer, change);
   // What comes next may be earlier than the timer that is armed only where none is.
-  arm(number, nextChange(customer));
-  return true;
+  return fireAt(number, customer, change);
 }
 
 /** The customer whose timer is next of those due up to `now`, 0 for none. */
@@ -143,16 +166,8 @@ export function fireNext(now: i64): bool {
     }
     if (number == 0) return false;
     takeDue();
-    const change = nextChange(customer);
-    if (change != instant) {
-      assert(change > instant, "nothing is due before the instant under way");
-      S.spurious++;
-      arm(number, change);
-      continue;
-    }
-    fireAt(customer, instant);
-    arm(number, nextChange(customer));
-    return true;
+    if (fireAt(number, customer, instant)) return true;
+    S.spurious++;
   }
 }
 
@@ -197,6 +212,11 @@ function readAhead(): void {
       for (let slot: u32 = 0; slot < model.windows; slot++)
         sum += load<u32>(entryAddress(cursorOf(row, windowAt(model, slot))), 8);
     }
+  }
+  for (let place: u32 = 0; place < count; place++) {
+    const oldest = coldAt(blockAt(place)).oldest;
+    if (oldest != 0 && leave(timeAt(oldest), S.horizon) <= S.dueLast)
+      sum += load<u32>(eventSlots + (<usize>homeOf(tagOf(orderAt(oldest).hash), eventSlotCount) << 3));
   }
   touched = sum;
 }

@@ -10,6 +10,7 @@ export const OLDEST: u8 = 3; // age of the oldest order known
 
 /** A dimension's window slot where it has none: ages, and windows `ever`. */
 export const NO_SLOT: u8 = 255;
+export const NO_DIMENSION: u8 = 255;
 export const NO_LIMIT: i64 = i64.MAX_VALUE;
 export const NO_SEGMENT: u8 = 255;
 
@@ -21,7 +22,8 @@ export const NO_SEGMENT: u8 = 255;
   keepsRefunded: u8; // fullRefund: keep
   countAt: u8; // number of the dimension told as `orders`
   sumAt: u8; // and as `spend`
-  pad0: u16;
+  newestAt: u8; // number of the dimension of the newest order's age, NO_DIMENSION for none
+  oldestAt: u8; // and of the oldest's
 }
 
 /** A finite window of a model: entries leave it `length` ms after their time. */

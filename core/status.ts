@@ -69,7 +69,7 @@ export const OUTCOMES: u32 = 10;
 export const EVENTS: usize = STATUS + 0x200; // i64 counters [kind][outcome]
 export const DEAD: usize = STATUS + 0x400; // i64 counters [reason]
 export const BEFORE: usize = STATUS + 0x600; // values of each model's row before a change, 16 × 64 bytes
-export const SCENE: usize = STATUS + 0xa00; // windows of a row while its future is looked at, 8 × 16 bytes
+export const SCENE: usize = STATUS + 0xa00; // windows of a row while its future is looked at, 8 × 32 bytes
 export const DUE: usize = STATUS + 0xb00; // numbers of the customers that are due next, 32 × u32
 
 if (offsetof<Status>() > 0x200) ERROR("Status outgrew its place");

@@ -79,6 +79,9 @@ export function encodeModel(model: Model): Uint8Array {
   view.setUint8(11, model.fullRefund === "keep" ? 1 : 0);
   view.setUint8(12, place("count"));
   view.setUint8(13, place("sum"));
+  // 255 for none, as the byte of −1.
+  view.setUint8(14, place("newest"));
+  view.setUint8(15, place("oldest"));
   for (const [slot, { windowMs, measure }] of windows.entries()) {
     view.setBigInt64(WINDOWS_AT + slot * WINDOW_BYTES, BigInt(windowMs), true);
     view.setUint8(WINDOWS_AT + slot * WINDOW_BYTES + 8, MEASURES.indexOf(measure));
