@@ -41,7 +41,7 @@ async function run({ quick, note }: BenchOptions): Promise<readonly Result[]> {
     };
   };
   const resident = ({ residentBytes, orders }: Filled & Orders) =>
-    ` (resident with one order and the id: ${(residentBytes / orders).toFixed(1)})`;
+    ` (resident, with the id, one order and the input: ${(residentBytes / orders).toFixed(1)})`;
   return [
     withGoal(
       most("memory.customer", ({ customerBytes }) => customerBytes, resident),

@@ -178,7 +178,7 @@ export function entryCount(): u32 {
 }
 
 export function idByteCount(): u32 {
-  return S.idUnits << 3;
+  return S.idUnits << 1;
 }
 
 export function parkedCount(): u32 {

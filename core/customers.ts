@@ -31,7 +31,7 @@ import { S } from "./status";
   armedHigh: u16;
   epoch: u8; // of the last checkpoint that holds it
   flags: u8;
-  id: u32; // where its id lies, in units of 8 bytes
+  id: u32; // where its id lies, in units of 2 bytes
   newest: u32; // its last order in event-time order
   entries: u32; // of the log that are its own
 }
@@ -171,11 +171,11 @@ export function notePast(row: ColdRow, time: i64): void {
 }
 
 @inline export function idAt(customer: Customer): usize {
-  return ids + (<usize>customer.id << 3) + 2;
+  return ids + (<usize>customer.id << 1) + 2;
 }
 
 @inline export function idLengthAt(customer: Customer): u32 {
-  return load<u16>(ids + (<usize>customer.id << 3));
+  return load<u16>(ids + (<usize>customer.id << 1));
 }
 
 export function hashOfId(bytes: usize, length: u32): u64 {
@@ -197,9 +197,9 @@ export function findCustomer(hash: u64, bytes: usize, length: u32): u32 {
   }
 }
 
-/** Units of 8 bytes that an id of `length` bytes takes. */
+/** Units of 2 bytes that an id of `length` bytes takes. */
 @inline export function idUnitsOf(length: u32): u32 {
-  return (length + 2 + 7) >> 3;
+  return (length + 2 + 1) >> 1;
 }
 
 /** Numbers a new customer. The caller has seen that there is room. */
@@ -210,7 +210,7 @@ export function addCustomer(hash: u64, bytes: usize, length: u32): u32 {
   memory.fill(changetype<usize>(coldAt(number)), 0, coldBytes);
   customer.id = S.idUnits;
   S.idUnits += idUnitsOf(length);
-  const at = ids + (<usize>customer.id << 3);
+  const at = ids + (<usize>customer.id << 1);
   store<u16>(at, <u16>length);
   memory.copy(at + 2, bytes, length);
   for (let model: u32 = 0; model < S.models; model++) rowAt(customer, model).segment = NO_SEGMENT;

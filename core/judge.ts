@@ -96,7 +96,7 @@ export function hasCapacity(item: Item, subjectLength: u32): bool {
   return (
     entriesFree() >= entries &&
     S.customers < customerMax &&
-    (S.idUnits + idUnitsOf(item.customerLength)) << 3 <= idBytesMax
+    (S.idUnits + idUnitsOf(item.customerLength)) << 1 <= idBytesMax
   );
 }
 

@@ -40,7 +40,7 @@ export const OUTCOMES: u32 = 10;
   // customers
   customers: u32; // numbered so far; the first is 1
   applied: u32; // of them with an event applied: those that have rows
-  idUnits: u32; // of 8 bytes, used
+  idUnits: u32; // of 2 bytes, used
   // log
   entryTop: u32; // entries ever used; the first is 1
   entryFree: u32; // head of the free list
