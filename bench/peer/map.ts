@@ -1,0 +1,176 @@
+/**
+ * peer.map: orders a second through the engine's partition (decoded, applied, its ledger records encoded) over those
+ * through what a team would write by hand (see service.ts), on the same messages. Each runs in a fresh process of its
+ * own, in turn, one at a time; they must say the same.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { compileSettings, settingsToJson } from "../../runtime/config/index.js";
+import { runChild } from "../child.js";
+import { type Bench, type BenchOptions, type Result, withRatioGoal } from "../result.js";
+import { inTurn, median, roundsOf } from "../rounds.js";
+import type { ContestantSpec, Took } from "./contestant.js";
+import { PER_MESSAGE, type StreamSpec } from "./frame.js";
+
+const RATIO_MIN = 5;
+/** Messages that warm up, and messages of a round. */
+const WARM_UP = 500;
+const ROUND = { full: 1000, quick: 300 };
+
+interface Row {
+  readonly name: string;
+  readonly mix: StreamSpec["mix"];
+  /** Orders of each customer before. */
+  readonly historyEach: number;
+  readonly says: string;
+}
+
+const ROWS: readonly Row[] = [
+  {
+    name: "peer.map",
+    mix: "shop",
+    historyEach: 2,
+    says: "the simulated shop's live traffic: newcomers, regulars, late orders, amendments, refunds, cancels",
+  },
+  {
+    name: "peer.map.intime",
+    mix: "intime",
+    historyEach: 4,
+    says: "small in-time orders of known customers, drawn evenly",
+  },
+];
+
+/** A contestant's process. */
+class Child {
+  readonly #process: ChildProcess;
+  readonly #exit: Promise<unknown>;
+
+  constructor(spec: ContestantSpec) {
+    // The peer's best: with the defaults of 16 MiB and about 4 GiB it spends more of its time on garbage.
+    const options = ["--max-semi-space-size=64", "--max-old-space-size=12000"];
+    this.#process = fork(fileURLToPath(new URL("./contestant.js", import.meta.url)), [JSON.stringify(spec)], {
+      execArgv: [...process.execArgv, ...options],
+    });
+    this.#exit = once(this.#process, "exit").then(([code, signal]) => {
+      throw new Error(`${spec.who} ended with ${signal ?? `exit code ${code}`}`);
+    });
+    // It is asked for its end in `take`; one that is stopped has nobody to tell.
+    this.#exit.catch(() => {});
+  }
+
+  /** Lets it take so many messages more. Throws where the process ends. */
+  async take(messages: number): Promise<Took> {
+    this.#process.send(messages);
+    const [took] = (await Promise.race([once(this.#process, "message"), this.#exit])) as [Took];
+    return took;
+  }
+
+  stop(): void {
+    this.#process.kill("SIGKILL");
+  }
+}
+
+async function measure({ name, mix, historyEach, says }: Row, options: BenchOptions): Promise<Result> {
+  const { quick, note } = options;
+  const customers = quick ? 100_000 : 1_000_000;
+  const rounds = roundsOf(options);
+  const roundMessages = quick ? ROUND.quick : ROUND.full;
+  const historyMessages = (customers * historyEach) / PER_MESSAGE;
+  const folder = mkdtempSync(join(tmpdir(), "tidemark-peer-"));
+  const children: Child[] = [];
+  try {
+    const file = join(folder, "stream");
+    const stream: StreamSpec = {
+      file,
+      customers,
+      history: customers * historyEach,
+      messages: WARM_UP + rounds * roundMessages,
+      mix,
+      rate: customers / 20_000,
+    };
+    await runChild("peer/stream", stream);
+    const settings = settingsToJson(
+      compileSettings({
+        partitions: 1,
+        capacity: { customers: 2 * customers, entries: 10 * customers },
+        models: [{ use: "threebands", currency: "EUR" }],
+      }),
+    );
+    const start = (who: ContestantSpec["who"]): Child => {
+      const child = new Child({ who, file, settings });
+      children.push(child);
+      return child;
+    };
+    const [ours, theirs] = [start("tidemark"), start("peer")];
+    for (const [who, child] of [
+      ["tidemark", ours],
+      ["peer", theirs],
+    ] as const) {
+      const { ms } = await child.take(historyMessages);
+      note(`${name}: ${who} took the history of ${customers * historyEach} orders in ${(ms / 1000).toFixed(1)} s`);
+    }
+
+    const said = new Map<string, Took[]>();
+    const contestant = (who: string, child: Child) => ({
+      name: who,
+      measure: async (round: number) => {
+        const count = round < 0 ? WARM_UP : roundMessages;
+        const took = await child.take(count);
+        said.set(who, [...(said.get(who) ?? []), took]);
+        return (count * PER_MESSAGE * 1000) / took.ms;
+      },
+    });
+    const figures = await inTurn([contestant("tidemark", ours), contestant(name, theirs)], { rounds, note });
+    const records = compare(said.get("tidemark") ?? [], said.get(name) ?? []);
+
+    const { limit: _limit, ...result } = figures.result(name, "orders/s", "tidemark");
+    const ratio = median(figures.of("tidemark").map((figure, n) => figure / (figures.of(name)[n] as number)));
+    const each = records / (rounds * roundMessages * PER_MESSAGE);
+    const oursMedian = Math.round(median(figures.of("tidemark")) / 1000);
+    return withRatioGoal(
+      {
+        ...result,
+        ratio,
+        note:
+          `theirs; ours ${oursMedian.toLocaleString("en-US")} k orders/s; ${says}; ` +
+          `${customers.toLocaleString("en-US")} customers, ${PER_MESSAGE} orders a message, ${each.toFixed(2)} records an order; ` +
+          "one process each, one at a time, both said the same",
+      },
+      "≥",
+      RATIO_MIN,
+    );
+  } finally {
+    for (const child of children) child.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Throws where one says other than the other. Returns the records of the rounds. */
+function compare(ours: readonly Took[], theirs: readonly Took[]): number {
+  let records = 0;
+  for (const [n, { records: count, bytes, segments }] of ours.entries()) {
+    const other = theirs[n];
+    const same =
+      other !== undefined &&
+      count === other.records &&
+      bytes === other.bytes &&
+      JSON.stringify(segments) === JSON.stringify(other.segments);
+    if (!same) {
+      throw new Error(`the peer says something else: ${JSON.stringify(other)}, not ${JSON.stringify(ours[n])}`);
+    }
+    if (n > 0) records += count;
+  }
+  return records;
+}
+
+async function run(options: BenchOptions): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (const row of ROWS) if (options.wants(row.name)) results.push(await measure(row, options));
+  return results;
+}
+
+export const mapBenches: readonly Bench[] = [{ names: ROWS.map(({ name }) => name), run }];
