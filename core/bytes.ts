@@ -1,13 +1,22 @@
-/** The lowest `count` (below 8) bytes of a word. */
-@inline function lowBytes(word: u64, count: u32): u64 {
-  return word & (((<u64>1) << (<u64>count << 3)) - 1);
+/** Are the `length` bytes at `a` and at `b` the same? Reads no others: a message may lie at the end of memory. */
+export function sameBytes(a: usize, b: usize, length: u32): bool {
+  if (length >= 8) return sameWords(a, b, length);
+  // Words that overlap, rather than byte after byte.
+  if (length >= 4) {
+    const last: usize = length - 4;
+    return load<u32>(a) == load<u32>(b) && load<u32>(a + last) == load<u32>(b + last);
+  }
+  if (length == 0) return true;
+  const middle: usize = length >> 1;
+  const last: usize = length - 1;
+  if (load<u8>(a) != load<u8>(b) || load<u8>(a + middle) != load<u8>(b + middle)) return false;
+  return load<u8>(a + last) == load<u8>(b + last);
 }
 
-/** Are the `length` bytes at `a` and at `b` the same? Reads up to 8 bytes behind them. */
-export function sameBytes(a: usize, b: usize, length: u32): bool {
-  let left = length;
-  for (; left >= 8; left -= 8, a += 8, b += 8) if (load<u64>(a) != load<u64>(b)) return false;
-  return lowBytes(load<u64>(a) ^ load<u64>(b), left) == 0;
+function sameWords(a: usize, b: usize, length: u32): bool {
+  const last: usize = length - 8;
+  for (let at: usize = 0; at < last; at += 8) if (load<u64>(a + at) != load<u64>(b + at)) return false;
+  return load<u64>(a + last) == load<u64>(b + last);
 }
 
 /** Copies `length` bytes by words: writes up to 7 bytes more. Quicker than `memory.copy` for an id. */

@@ -11,7 +11,8 @@
 //   counts      COUNTS       MODELS_MAX × 64 Ki × 4    customers in each cell                    kernel
 //   items       ITEMS        ITEMS_MAX × 128           decoded items of the block under way      decoder
 //   scratch     SCRATCH      ITEMS_MAX × 2 KiB         unescaped strings and digits of items     decoder
-//   found       FOUND        (FOUND_MAX + 1) × 208     values found in the first items           decoder
+//   found       FOUND        (FOUND_MAX + 1) × 384     values found in the first items           decoder
+//   shapes      SHAPES       20 KiB                    what stands between the values of items   decoder
 //   output      OUTPUT       1 MiB                     records: migrations and dead letters      kernel
 //   input       INPUT        INPUT_BYTES               messages, each behind its header          runtime
 //   (sized at start, in this order)
@@ -35,7 +36,8 @@ export const ITEMS_MAX: u32 = 32;
 export const ITEM_BYTES: u32 = 128;
 export const SCRATCH_BYTES: u32 = 2048;
 export const FOUND_MAX: u32 = 128;
-export const FOUND_BYTES: u32 = 208;
+export const FOUND_BYTES: u32 = 384;
+export const SHAPES_BYTES: u32 = 0x5000;
 export const OUTPUT_BYTES: u32 = 0x100000;
 export const INPUT_BYTES: u32 = 0x1000000;
 
@@ -49,7 +51,8 @@ export const COUNTS: usize = CELLS + <usize>MODELS_MAX * CELLS_MAX;
 export const ITEMS: usize = COUNTS + <usize>MODELS_MAX * CELLS_MAX * 4;
 export const SCRATCH: usize = ITEMS + <usize>ITEMS_MAX * ITEM_BYTES;
 export const FOUND: usize = SCRATCH + <usize>ITEMS_MAX * SCRATCH_BYTES;
-export const OUTPUT: usize = FOUND + <usize>(FOUND_MAX + 1) * FOUND_BYTES;
+export const SHAPES: usize = FOUND + <usize>(FOUND_MAX + 1) * FOUND_BYTES;
+export const OUTPUT: usize = SHAPES + SHAPES_BYTES;
 export const INPUT: usize = OUTPUT + OUTPUT_BYTES;
 export const SIZED: usize = INPUT + INPUT_BYTES;
 

@@ -16,7 +16,7 @@ export const KEY_BYTES_MAX = 256;
 export const TEXT_BYTES_MAX = 256;
 
 const NO_SLOT = 15;
-const HEAD_BYTES = 52;
+const HEAD_BYTES = 56;
 const NODE_HEAD_BYTES = 8;
 const ENTRY_BYTES = 32;
 const RULE_BYTES = 16;
@@ -71,6 +71,12 @@ export function encodeSource(source: Source): Uint8Array {
   const statusOther = other !== undefined ? MEANINGS[other] : hasStatuses ? UNKNOWN_STATUS : MEANINGS.order;
   const flags = [source.amounts === "decimal", source.negative === "refund", source.anonymous === "reject"];
   writer.bytes.set([statusOther, ...flags.map(Number), ...slots], 36);
+  const extras = slots.slice(FIELDS.indexOf("kind")); // all fields from it on are seldom there
+  writer.view.setUint32(
+    52,
+    extras.reduce((bits, slot) => bits | (1 << slot), 0),
+    true,
+  );
   return writer.bytes.slice(0, writer.length);
 }
 

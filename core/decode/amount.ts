@@ -8,7 +8,7 @@ import { readWord, text, textLength, WORD_MAX } from "./text";
 export function readAmount(found: Found, isDecimal: bool, decimals: u32): i32 {
   if (!isDecimal) return readInteger(found);
   const type = found.type;
-  if (type == NUMBER) return readDigits(<usize>found.bits, found.length, decimals);
+  if (type == NUMBER) return readDigits(found.at, found.length, decimals);
   if (type == TEXT || type == ESCAPED) return readDecimalText(found, decimals);
   if (type == FLOAT) return readFloatScaled(reinterpret<f64>(found.bits), decimals);
   if (type != INTEGER && type != UNSIGNED) return NO_NUMBER;

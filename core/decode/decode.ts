@@ -4,15 +4,17 @@
 import { Item } from "../item";
 import { FOUND_MAX, ITEM_BYTES, ITEMS, ITEMS_MAX, SCRATCH, SCRATCH_BYTES, SOURCE_BYTES, SOURCES } from "../layout";
 import { writeFields, writeNoFields } from "./fields";
-import { Findings, findingsOf } from "./found";
+import { findingsOf } from "./found";
 import { CLOSE_LIST, COMMA, OPEN_LIST, OPEN_MAP, pastSpace } from "./json";
-import { readJsonItem } from "./jsonitem";
+import { followJsonItem, readJsonItem } from "./jsonitem";
 import { headLength, KIND_LIST, KIND_MAP, kindOf, sizeOf } from "./msgpack";
-import { readMsgpackItem } from "./msgpackitem";
+import { followMsgpackItem, readMsgpackItem } from "./msgpackitem";
+import { AHEAD, firstStep, Step } from "./shape";
 import { Table } from "./table";
 
 // The message under way.
 let table: Table = changetype<Table>(SOURCES);
+let first: Step = changetype<Step>(0); // of its items
 let isMsgpack: bool = false;
 let end: usize = 0;
 let items: u32 = 0; // of it
@@ -33,66 +35,79 @@ export function beginMessage(start: usize, length: u32, source: u32): i32 {
   // A MessagePack map or list begins with a byte that no JSON text begins with.
   const kind = kindOf(load<u8>(start));
   isMsgpack = kind == KIND_MAP || kind == KIND_LIST;
-  if (!(isMsgpack ? readMsgpack(start, kind) : readJson(start))) {
-    items = 0;
-    return -1;
-  }
-  return <i32>items;
+  first = firstStep(source, isMsgpack);
+  const count = isMsgpack ? readMsgpack(start, kind) : readJson(start);
+  items = <u32>max(count, 0);
+  return count;
 }
 
-function readMsgpack(p: usize, kind: u32): bool {
-  if (kind == KIND_MAP) return readItem(p) == end;
+/** Checks a message in MessagePack and returns its number of items, -1 where it can't be read. */
+function readMsgpack(p: usize, kind: u32): i32 {
+  if (kind == KIND_MAP) return findMsgpack(0, p) == end ? 1 : -1;
   const first = <u32>load<u8>(p);
   const body = p + 1 + headLength(first);
-  if (body > end) return false;
+  if (body > end) return -1;
   const count = sizeOf(p, first, kind);
-  if (count > <u64>(end - body)) return false; // an item takes at least a byte
+  if (count > <u64>(end - body)) return -1; // an item takes at least a byte
   p = body;
-  for (let left = count; left > 0; left--) {
-    p = readItem(p);
-    if (p == 0) return false;
+  for (let item: u32 = 0; item < <u32>count; item++) {
+    if (item == FOUND_MAX) unread = p;
+    p = findMsgpack(item, p);
+    if (p == 0) return -1;
   }
-  return p == end;
+  return p == end ? <i32>count : -1;
 }
 
-function readJson(p: usize): bool {
+/** The same of one in JSON. */
+function readJson(p: usize): i32 {
   p = pastSpace(p, end);
-  if (p == end) return false;
+  if (p == end) return -1;
   if (<u32>load<u8>(p) != OPEN_LIST) {
-    p = readItem(p);
-    return p != 0 && pastSpace(p, end) == end;
+    p = findJson(0, p);
+    return p != 0 && pastSpace(p, end) == end ? 1 : -1;
   }
   p = pastSpace(p + 1, end);
-  if (p < end && <u32>load<u8>(p) == CLOSE_LIST) return pastSpace(p + 1, end) == end;
+  if (p < end && <u32>load<u8>(p) == CLOSE_LIST) return pastSpace(p + 1, end) == end ? 0 : -1;
+  let item: u32 = 0;
   let separator: u32 = COMMA;
   while (separator == COMMA) {
-    p = readItem(p);
-    if (p == 0) return false;
+    if (item == FOUND_MAX) unread = p;
+    p = findJson(item++, p);
+    if (p == 0) return -1;
     p = pastSpace(p, end);
-    if (p == end) return false;
+    if (p == end) return -1;
     separator = load<u8>(p);
     p = pastSpace(p + 1, end);
   }
-  return separator == CLOSE_LIST && p == end;
-}
-
-/** Reads the next item, at `p`; position behind it, 0 where it is wrong. */
-function readItem(p: usize): usize {
-  if (items == FOUND_MAX) unread = p;
-  return find(items++, p);
+  return separator == CLOSE_LIST && p == end ? <i32>item : -1;
 }
 
 /** Finds the values of item number `item`, at `p`; position behind it, 0 where it is wrong. */
-function find(item: u32, p: usize): usize {
+function findMsgpack(item: u32, p: usize): usize {
+  if (p >= end) return 0;
   const findings = findingsOf(item);
   findings.start = p;
-  findings.seen = 0;
-  if (p >= end) return 0;
-  const first = <u32>load<u8>(p);
-  findings.isMap = <u32>(isMsgpack ? kindOf(first) == KIND_MAP : first == OPEN_MAP);
-  const behind = isMsgpack ? readMsgpackItem(table, p, end) : readJsonItem(table, p, end);
+  findings.isMap = <u32>(kindOf(load<u8>(p)) == KIND_MAP);
+  let behind = followMsgpackItem(findings, first, p, end, farEnd());
+  if (behind == 0) behind = readMsgpackItem(table, findings, first, p, end);
   findings.length = <u32>(behind - p);
   return behind;
+}
+
+function findJson(item: u32, p: usize): usize {
+  if (p >= end) return 0;
+  const findings = findingsOf(item);
+  findings.start = p;
+  findings.isMap = <u32>(<u32>load<u8>(p) == OPEN_MAP);
+  let behind = followJsonItem(findings, first, p, end, farEnd());
+  if (behind == 0) behind = readJsonItem(table, findings, first, p, end);
+  findings.length = <u32>(behind - p);
+  return behind;
+}
+
+/** Near the memory's end items are not followed: steps are compared by more bytes than they have. */
+@inline function farEnd(): usize {
+  return (<usize>memory.size() << 16) - AHEAD;
 }
 
 /** Gives out up to `max` of the items that are left, in the places of ITEMS from `from` on; returns how many, 0 at the end. */
@@ -100,21 +115,22 @@ export function decodeBlock(from: u32, max: u32): u32 {
   const count = min(min(max, ITEMS_MAX - from), items - given);
   for (let n: u32 = 0; n < count; n++) {
     if (given >= FOUND_MAX) findAgain();
-    giveOut(findingsOf(given++), from + n);
+    giveOut(given++, from + n);
   }
   return count;
 }
 
 /** Finds the values of the next item without findings once more. */
 function findAgain(): void {
-  const behind = find(given, unread);
-  unread = isMsgpack ? behind : pastSpace(pastSpace(behind, end) + 1, end); // over the comma or bracket
+  if (isMsgpack) unread = findMsgpack(given, unread);
+  else unread = pastSpace(pastSpace(findJson(given, unread), end) + 1, end); // over the comma or bracket
 }
 
-function giveOut(findings: Findings, n: u32): void {
-  const item = changetype<Item>(ITEMS + <usize>n * ITEM_BYTES);
+function giveOut(number: u32, place: u32): void {
+  const findings = findingsOf(number);
+  const item = changetype<Item>(ITEMS + <usize>place * ITEM_BYTES);
   item.start = findings.start;
   item.length = findings.length;
-  if (findings.isMap) writeFields(item, table, SCRATCH + <usize>n * SCRATCH_BYTES);
+  if (findings.isMap) writeFields(item, table, findings, SCRATCH + <usize>place * SCRATCH_BYTES);
   else writeNoFields(item, table);
 }

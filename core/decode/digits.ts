@@ -1,6 +1,6 @@
 // An integer as an id: its digits, exactly, however long it is.
 import { digitsEnd } from "./scan";
-import { FLOAT, Found, NUMBER, UNSIGNED } from "./found";
+import { FLOAT, Found, INTEGER, NUMBER, UNSIGNED } from "./found";
 import { digitCount, digitsStop, exponent, measure } from "./number";
 
 /** No integer: a fraction, not finite, or another type. */
@@ -15,7 +15,11 @@ export let digits: usize = 0;
  */
 export function findDigits(found: Found, target: usize, max: u32): u32 {
   const type = found.type;
-  if (type == NUMBER) return fromText(<usize>found.bits, found.length, target, max);
+  if (type == NUMBER) return fromText(found.at, found.length, target, max);
+  if (type == INTEGER && found.length) {
+    digits = found.at;
+    return found.length;
+  }
   if (type == FLOAT) return fromFloat(reinterpret<f64>(found.bits), target, max);
   const isNegative = type != UNSIGNED && <i64>found.bits < 0;
   return writeInteger(isNegative ? 0 - found.bits : found.bits, isNegative, target);

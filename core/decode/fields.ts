@@ -23,7 +23,7 @@ import {
 import { SCRATCH_BYTES } from "../layout";
 import { decimalsOf, readAmount } from "./amount";
 import { digits, findDigits, NO_DIGITS } from "./digits";
-import { ABSENT, ESCAPED, FALSE, FLOAT, Found, foundAt, NUMBER, TEXT, TRUE } from "./found";
+import { ABSENT, ESCAPED, FALSE, Findings, FLOAT, Found, foundAt, INTEGER, NUMBER, TEXT, TRUE } from "./found";
 import { HAS_FRACTION, NO_NUMBER, number, READ, readInteger, TOO_LOW } from "./number";
 import { meaningOf, STATUS_CANCEL, STATUS_ORDER, STATUS_SKIP, STATUS_UNKNOWN, Table } from "./table";
 import { readText, readWord, text, textLength } from "./text";
@@ -54,23 +54,26 @@ function fail(reason: u8): void {
 }
 
 /** Writes all of an item but its place in the message, from the values found in it. `scratch` is its own. */
-export function writeFields(item: Item, table: Table, scratch: usize): void {
+export function writeFields(item: Item, table: Table, findings: Findings, scratch: usize): void {
   verdict = FINE;
-  const isTest = readTest(table);
-  const status = readStatus(table);
-  const kind = readKind(table);
-  item.time = readTime(table);
-  readId(item, table, scratch + ID_AT);
-  const isNobody = readCustomer(item, table, scratch + CUSTOMER_AT);
-  readChannel(item, table, scratch + CHANNEL_AT);
-  const named = readCurrency(table);
+  const hasExtras = (findings.seen & table.extras) != 0;
+  const isTest = hasExtras && readTest(table, findings);
+  const status = hasExtras ? readStatus(table, findings) : STATUS_ORDER;
+  const kind = hasExtras ? readKind(table, findings) : ORDER;
+  item.time = readTime(table, findings);
+  readId(item, table, findings, scratch + ID_AT);
+  const isNobody = readCustomer(item, table, findings, scratch + CUSTOMER_AT);
+  readChannel(item, table, findings, scratch + CHANNEL_AT);
+  const named = readCurrency(table, findings);
   const resolved = resolveCurrency(item.channel, item.channelLength, named);
   item.kind = kind;
-  item.isVoid = <u8>(kind == ORDER && (status == STATUS_CANCEL || isCancelled(table)));
-  item.amount = readWorth(item, table, resolved); // a negative order becomes a refund, which has no order
-  readOrder(item, table, kind, scratch + ORDER_AT);
+  item.isVoid = <u8>(hasExtras && kind == ORDER && (status == STATUS_CANCEL || isCancelled(table, findings)));
+  item.amount = readWorth(item, table, findings, resolved); // a negative order becomes a refund, which has no order
+  item.order = 0;
+  item.orderLength = 0;
+  if (kind != ORDER) readOrder(item, table, findings, kind, scratch + ORDER_AT);
   item.currency = item.order ? named : resolved; // a reversal has its order's
-  item.version = readVersion(table);
+  item.version = hasExtras ? readVersion(table, findings) : 0;
   if (isTest) verdict = TEST;
   else if (status == STATUS_SKIP) verdict = SKIPPED;
   else if (isNobody && !table.guestsRejected) verdict = ANONYMOUS;
@@ -96,15 +99,15 @@ export function writeNoFields(item: Item, table: Table): void {
   item.verdict = WRONG_TYPE + 1;
 }
 
-function readTest(table: Table): bool {
-  const type = foundAt(table.test).type;
+function readTest(table: Table, findings: Findings): bool {
+  const type = foundAt(findings, table.test).type;
   if (type != ABSENT && type != TRUE && type != FALSE) fail(WRONG_TYPE);
   return type == TRUE;
 }
 
 /** What the status says of the item. */
-function readStatus(table: Table): u32 {
-  const found = foundAt(table.status);
+function readStatus(table: Table, findings: Findings): u32 {
+  const found = foundAt(findings, table.status);
   if (found.type == ABSENT) return STATUS_ORDER;
   if (!readWord(found)) {
     fail(WRONG_TYPE);
@@ -116,8 +119,8 @@ function readStatus(table: Table): u32 {
 }
 
 /** Is there anything in the field that says when the order was cancelled? */
-function isCancelled(table: Table): bool {
-  const found = foundAt(table.cancelled);
+function isCancelled(table: Table, findings: Findings): bool {
+  const found = foundAt(findings, table.cancelled);
   if (found.type == ABSENT || found.type == FALSE) return false;
   return (found.type != TEXT && found.type != ESCAPED) || found.length > 0;
 }
@@ -126,8 +129,8 @@ const ORDE: u32 = 0x6564726f;
 const REFU: u32 = 0x75666572;
 const CANC: u32 = 0x636e6163;
 
-function readKind(table: Table): u8 {
-  const found = foundAt(table.kind);
+function readKind(table: Table, findings: Findings): u8 {
+  const found = foundAt(findings, table.kind);
   if (found.type == ABSENT) return ORDER;
   if (!readWord(found)) {
     fail(WRONG_TYPE);
@@ -144,8 +147,14 @@ function readKind(table: Table): u8 {
 }
 
 /** The event time, 0 where it can't be read. */
-function readTime(table: Table): i64 {
-  const found = foundAt(table.time);
+@inline function readTime(table: Table, findings: Findings): i64 {
+  const found = foundAt(findings, table.time);
+  const value = <i64>found.bits;
+  if (found.type == INTEGER && value >= YEAR_1990 && value < YEAR_10000) return value;
+  return readAnyTime(table, found);
+}
+
+function readAnyTime(table: Table, found: Found): i64 {
   if (found.type == ABSENT) {
     fail(MISSING_FIELD);
     return 0;
@@ -206,8 +215,23 @@ function readName(found: Found, target: usize, max: u32): bool {
   return true;
 }
 
-function readId(item: Item, table: Table, target: usize): void {
-  if (readName(foundAt(table.id), target, ID_MAX) && nameLength == 0) failEmpty();
+/** Is it a text, or an integer that stands in the message, of 1 to `max` bytes: a name as it is? */
+@inline function isName(found: Found, max: u32): bool {
+  return found.length - 1 < max && (found.type == TEXT || found.type == INTEGER);
+}
+
+@inline function readId(item: Item, table: Table, findings: Findings, target: usize): void {
+  const found = foundAt(findings, table.id);
+  if (isName(found, ID_MAX)) {
+    item.id = found.at;
+    item.idLength = found.length;
+  } else {
+    readAnyId(item, found, target);
+  }
+}
+
+function readAnyId(item: Item, found: Found, target: usize): void {
+  if (readName(found, target, ID_MAX) && nameLength == 0) failEmpty();
   item.id = name;
   item.idLength = nameLength;
 }
@@ -219,8 +243,17 @@ function failEmpty(): void {
 }
 
 /** Is the customer nobody? */
-function readCustomer(item: Item, table: Table, target: usize): bool {
-  const found = foundAt(table.customer);
+@inline function readCustomer(item: Item, table: Table, findings: Findings, target: usize): bool {
+  const found = foundAt(findings, table.customer);
+  if (isName(found, CUSTOMER_MAX) && table.guestCount == 0) {
+    item.customer = found.at;
+    item.customerLength = found.length;
+    return false;
+  }
+  return readAnyCustomer(item, table, found, target);
+}
+
+function readAnyCustomer(item: Item, table: Table, found: Found, target: usize): bool {
   let isNobody = false;
   if (table.guestCount && found.type == ABSENT) {
     name = 0;
@@ -240,11 +273,14 @@ function isGuest(table: Table): bool {
   return meaningOf(table, table.guests, table.guestCount, name, nameLength, 0) != 0;
 }
 
-function readChannel(item: Item, table: Table, target: usize): void {
+@inline function readChannel(item: Item, table: Table, findings: Findings, target: usize): void {
   item.channel = changetype<usize>(table) + table.channel;
   item.channelLength = table.channelLength;
-  const found = foundAt(table.channelSlot);
-  if (found.type == ABSENT) return;
+  const found = foundAt(findings, table.channelSlot);
+  if (found.type != ABSENT) readNamedChannel(item, found, target);
+}
+
+function readNamedChannel(item: Item, found: Found, target: usize): void {
   if (!readText(found, target, CHANNEL_MAX)) {
     fail(WRONG_TYPE);
   } else if (textLength == 0 || textLength > CHANNEL_MAX) {
@@ -256,9 +292,12 @@ function readChannel(item: Item, table: Table, target: usize): void {
 }
 
 /** The currency that the event names, 0 where it names none. */
-function readCurrency(table: Table): u16 {
-  const found = foundAt(table.currency);
-  if (found.type == ABSENT) return 0;
+@inline function readCurrency(table: Table, findings: Findings): u16 {
+  const found = foundAt(findings, table.currency);
+  return found.type == ABSENT ? 0 : readNamedCurrency(found);
+}
+
+function readNamedCurrency(found: Found): u16 {
   if (readWord(found) && textLength == 3) {
     const a = <u32>load<u8>(text) - 0x41;
     const b = <u32>load<u8>(text, 1) - 0x41;
@@ -270,9 +309,14 @@ function readCurrency(table: Table): u16 {
 }
 
 /** The amount of an order or refund; may make an order of a negative one a refund. Of a cancel it is ignored. */
-function readWorth(item: Item, table: Table, currency: u16): i64 {
+@inline function readWorth(item: Item, table: Table, findings: Findings, currency: u16): i64 {
   if (item.kind == CANCEL) return 0;
-  const found = foundAt(table.amount);
+  const found = foundAt(findings, table.amount);
+  if (found.type == INTEGER && found.bits <= <u64>AMOUNT_MAX && !table.isDecimal) return <i64>found.bits;
+  return readAnyWorth(item, table, found, currency);
+}
+
+function readAnyWorth(item: Item, table: Table, found: Found, currency: u16): i64 {
   if (found.type == ABSENT) {
     fail(MISSING_FIELD);
     return 0;
@@ -294,19 +338,16 @@ function readWorth(item: Item, table: Table, currency: u16): i64 {
 }
 
 /** The order that a reversal is about; a cancel must have one. */
-function readOrder(item: Item, table: Table, kind: u8, target: usize): void {
-  item.order = 0;
-  item.orderLength = 0;
-  if (kind == ORDER) return;
-  const found = foundAt(table.order);
+function readOrder(item: Item, table: Table, findings: Findings, kind: u8, target: usize): void {
+  const found = foundAt(findings, table.order);
   if (found.type == ABSENT && kind == REFUND) return;
   if (readName(found, target, ID_MAX) && nameLength == 0) failEmpty();
   item.order = name;
   item.orderLength = nameLength;
 }
 
-function readVersion(table: Table): i64 {
-  const found = foundAt(table.version);
+function readVersion(table: Table, findings: Findings): i64 {
+  const found = foundAt(findings, table.version);
   if (found.type == ABSENT) return 0;
   const status = readMs(table, found);
   if (status == READ && ms >= 0 && ms <= VERSION_MAX) return ms;

@@ -11,7 +11,7 @@ export const TEXT: u32 = 1;
 export const ESCAPED: u32 = 2;
 /** The text of a JSON number. */
 export const NUMBER: u32 = 3;
-/** An integer of 64 bits, signed. */
+/** An integer of 64 bits, signed; of a JSON number its text, too: nothing but its digits. */
 export const INTEGER: u32 = 4;
 /** One of 2^63 or more. */
 export const UNSIGNED: u32 = 5;
@@ -24,51 +24,65 @@ export const OTHER: u32 = 9;
 
 @unmanaged export class Found {
   type: u32;
-  length: u32; // of a text
-  bits: u64; // of a number; where a text begins
+  length: u32; // of a text, else 0
+  at: usize; // where a text begins
+  pad0: u32;
+  bits: u64; // of a number that is no text
 }
-if (offsetof<Found>() != 16) ERROR("Found must stay 16 bytes");
+if (offsetof<Found>() != 24) ERROR("Found must stay 24 bytes");
 
 @unmanaged export class Findings {
   start: usize; // first byte of the item
   length: u32;
   seen: u32; // bit set of the slots that have a value
   isMap: u32; // 0: it has no fields at all
-  // a Found for each slot follows
+  // a Found for each slot follows, and one more for what no field asks for
 }
 const SLOTS_AT: usize = 16;
 const SLOTS_MAX: u32 = 12;
 if (offsetof<Findings>() != SLOTS_AT) ERROR("Findings must stay 16 bytes");
-if (SLOTS_AT + SLOTS_MAX * offsetof<Found>() != FOUND_BYTES) ERROR("Findings outgrew their place");
+if (SLOTS_AT + (SLOTS_MAX + 1) * offsetof<Found>() > FOUND_BYTES) ERROR("Findings outgrew their place");
+
+/** Place, as of `placeOf`, of values that no field asks for. */
+export const NO_PLACE: u32 = SLOTS_AT + SLOTS_MAX * offsetof<Found>();
 
 /** Stands in for every slot that nothing was found for; never written. */
-const NOTHING: usize = memory.data(16, 8);
+const NOTHING: usize = memory.data(24, 8);
 
-/** The findings under way: `placeOf` fills them, `foundAt` reads them. */
-let current: Findings = changetype<Findings>(FOUND);
-
-/** Turns to item number `item` of the message; all that are further back share the last place. */
+/** The findings of item number `item` of the message; all that are further back share the last place. */
 @inline export function findingsOf(item: u32): Findings {
-  current = changetype<Findings>(FOUND + <usize>min(item, FOUND_MAX) * FOUND_BYTES);
-  return current;
+  return changetype<Findings>(FOUND + <usize>min(item, FOUND_MAX) * FOUND_BYTES);
 }
 
-/** Of repeated keys the last counts: what was found under an earlier one is forgotten. */
-@inline export function forget(slots: u32): void {
-  current.seen &= ~slots;
+/** Where in findings a slot's value is. */
+@inline export function placeOf(slot: u32): u32 {
+  return SLOTS_AT + slot * offsetof<Found>();
 }
 
-@inline function slotAt(slot: u32): usize {
-  return changetype<usize>(current) + SLOTS_AT + <usize>slot * offsetof<Found>();
-}
-
-/** The place for a slot's value, to be filled. */
-@inline export function placeOf(slot: u32): Found {
-  current.seen |= 1 << slot;
-  return changetype<Found>(slotAt(slot));
+@inline export function foundIn(findings: Findings, place: u32): Found {
+  return changetype<Found>(changetype<usize>(findings) + place);
 }
 
 /** The value of a slot; its type is ABSENT where none was found. */
-@inline export function foundAt(slot: u32): Found {
-  return changetype<Found>(current.seen & (1 << slot) ? slotAt(slot) : NOTHING);
+@inline export function foundAt(findings: Findings, slot: u32): Found {
+  return (findings.seen >> slot) & 1 ? foundIn(findings, placeOf(slot)) : changetype<Found>(NOTHING);
+}
+
+@inline export function keepText(found: Found, type: u32, from: usize, to: usize): void {
+  found.type = type;
+  found.at = from;
+  found.length = <u32>(to - from);
+}
+
+@inline export function keepNumber(found: Found, type: u32, bits: u64): void {
+  found.type = type;
+  found.length = 0;
+  found.bits = bits;
+}
+
+@inline export function keepDigits(found: Found, at: usize, length: u32, value: u64): void {
+  found.type = INTEGER;
+  found.at = at;
+  found.length = length;
+  found.bits = value;
 }

@@ -34,16 +34,20 @@ function pastSpaces(p: usize, end: usize): usize {
   return p;
 }
 
+/** Which of 16 bytes a string can't just hold: a bit for each. */
+@inline export function specials(bytes: v128): u32 {
+  // As signed bytes, what is below a space is a control character or no ASCII.
+  const special = v128.or(
+    i8x16.lt_s(bytes, i8x16.splat(0x20)),
+    v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
+  );
+  return i8x16.bitmask(special);
+}
+
 /** Position of the first byte from `p` on that a string can't just hold, or one nearer than 16 bytes to `end`. */
 @inline function plainEnd(p: usize, end: usize): usize {
   while (end - p >= 16) {
-    const bytes = v128.load(p);
-    // As signed bytes, what is below a space is a control character or no ASCII.
-    const special = v128.or(
-      i8x16.lt_s(bytes, i8x16.splat(0x20)),
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
-    );
-    const mask = <u32>i8x16.bitmask(special);
+    const mask = specials(v128.load(p));
     if (mask) return p + ctz(mask);
     p += 16;
   }

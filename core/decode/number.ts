@@ -20,7 +20,7 @@ export let number: i64 = 0;
 export function readInteger(found: Found): i32 {
   const type = found.type;
   if (type == INTEGER) return keep(<i64>found.bits);
-  if (type == NUMBER) return readDigits(<usize>found.bits, found.length, 0);
+  if (type == NUMBER) return readDigits(found.at, found.length, 0);
   if (type == UNSIGNED) return TOO_HIGH;
   if (type == FLOAT) return readFloat(reinterpret<f64>(found.bits));
   return NO_NUMBER;
@@ -52,21 +52,32 @@ export function readFloatScaled(value: f64, decimals: u32): i32 {
   return readFloat(scaled);
 }
 
-/** Eight ASCII digits at once (Lemire): pairs, then fours, then all, each by one multiplication. */
-@inline function eightDigits(p: usize): i64 {
-  let word = load<u64>(p) - 0x3030303030303030;
-  word = word * 10 + (word >> 8);
-  return <i64>(
-    (((word & 0x000000ff000000ff) * 0x000f424000000064 + ((word >> 16) & 0x000000ff000000ff) * 0x0000271000000001) >>
-      32) &
-    0xffffffff
+const ZEROS: u64 = 0x3030303030303030;
+
+/** Value of eight digits at once (Lemire): pairs, then fours, then all, each by one multiplication. The first is in the lowest byte. */
+@inline function eightDigits(digits: u64): u64 {
+  const pairs = digits * 10 + (digits >> 8);
+  return (
+    ((pairs & 0x000000ff000000ff) * 0x000f424000000064 + ((pairs >> 16) & 0x000000ff000000ff) * 0x0000271000000001) >>
+    32
   );
+}
+
+/** Value of 1 to 8 digits at `p`; 8 bytes can be read. */
+@inline function fewDigits(p: usize, length: u32): u64 {
+  return eightDigits((load<u64>(p) ^ ZEROS) << (64 - (<u64>length << 3)));
+}
+
+/** Value of 1 to 16 digits at `p`; 8 bytes can be read. */
+@inline export function runValue(p: usize, length: u32): u64 {
+  if (length <= 8) return fewDigits(p, length);
+  return fewDigits(p, length - 8) * 100_000_000 + eightDigits(load<u64>(p + length - 8) ^ ZEROS);
 }
 
 /** Value of `length` digits, at most 18. */
 function plainDigits(p: usize, length: usize): i64 {
   let value: i64 = 0;
-  for (; length >= 8; length -= 8, p += 8) value = value * 100_000_000 + eightDigits(p);
+  for (; length >= 8; length -= 8, p += 8) value = value * 100_000_000 + <i64>eightDigits(load<u64>(p) ^ ZEROS);
   for (; length > 0; length--, p++) value = value * 10 + <i64>(load<u8>(p) - 0x30);
   return value;
 }

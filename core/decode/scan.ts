@@ -28,3 +28,12 @@ export function digitsEnd(p: usize, end: usize): usize {
   while (p < end && isDigit(load<u8>(p))) p++;
   return p;
 }
+
+/** Digits that `digitRun` looks at. */
+export const RUN_MAX: u32 = 16;
+
+/** How many of the RUN_MAX bytes at `p` are digits, up to the first that is none. All of them can be read. */
+@inline export function digitRun(p: usize): u32 {
+  const digits = i8x16.lt_u(i8x16.sub(v128.load(p), i8x16.splat(0x30)), i8x16.splat(10));
+  return ctz<u32>(~(<u32>i8x16.bitmask(digits)));
+}

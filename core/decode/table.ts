@@ -40,8 +40,9 @@ export const NO_SLOT: u8 = 15;
   test: u8;
   status: u8;
   cancelled: u8;
+  extras: u32; // bit set of the slots from `kind` on: most events have nothing there
 }
-if (offsetof<Table>() != 52) ERROR("Table is written by runtime/fieldtable.ts");
+if (offsetof<Table>() != 56) ERROR("Table is written by runtime/fieldtable.ts");
 
 /** Meanings of a status. */
 export const STATUS_ORDER: u8 = 0;

@@ -16,13 +16,13 @@ const WORD: usize = memory.data(264, 8);
  */
 export function readText(found: Found, target: usize, max: u32): bool {
   if (found.type == TEXT) {
-    text = <usize>found.bits;
+    text = found.at;
     textLength = found.length;
     return true;
   }
   if (found.type != ESCAPED) return false;
   text = target;
-  textLength = unescape(<usize>found.bits, <usize>found.bits + found.length, target, max);
+  textLength = unescape(found.at, found.at + found.length, target, max);
   return true;
 }
 

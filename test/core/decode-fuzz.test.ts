@@ -173,29 +173,27 @@ function toMap(pairs: [string, unknown][]): Record<string, unknown> {
 const mostly = <T>(usual: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 6, arbitrary: usual }, { weight: 1, arbitrary: anything });
 const amount = fc.integer({ min: 0, max: 100_000 });
-const fields = fc.record(
-  {
-    id: mostly(fc.oneof(fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 }), fc.nat())),
-    customer: mostly(fc.oneof(fc.string({ minLength: 1 }), fc.nat(), fc.record({ id: fc.nat() }))),
-    time: mostly(fc.integer({ min: D0, max: D0 * 2 })),
-    amount: mostly(amount),
-    channel: mostly(fc.constantFrom("web", "store", "größe")),
-    currency: mostly(fc.constantFrom("EUR", "USD")),
-    kind: mostly(fc.constantFrom("order", "refund", "cancel")),
-    order: mostly(fc.string({ minLength: 1 })),
-    version: mostly(fc.nat()),
-    test: mostly(fc.constant(false)),
-    price: fc.record(
-      {
-        net: fc.record({ shop: fc.record({ amount: mostly(amount), x: anything }, { requiredKeys: [] }) }),
-        channel: mostly(fc.constant("app")),
-      },
-      { requiredKeys: [] },
-    ),
-    note: anything,
-  },
-  { requiredKeys: [] },
-);
+const usual = {
+  id: mostly(fc.oneof(fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 }), fc.nat())),
+  customer: mostly(fc.oneof(fc.string({ minLength: 1 }), fc.nat(), fc.record({ id: fc.nat() }))),
+  time: mostly(fc.integer({ min: D0, max: D0 * 2 })),
+  amount: mostly(amount),
+  channel: mostly(fc.constantFrom("web", "store", "größe")),
+  currency: mostly(fc.constantFrom("EUR", "USD")),
+  kind: mostly(fc.constantFrom("order", "refund", "cancel")),
+  order: mostly(fc.string({ minLength: 1 })),
+  version: mostly(fc.nat()),
+  test: mostly(fc.constant(false)),
+  price: fc.record(
+    {
+      net: fc.record({ shop: fc.record({ amount: mostly(amount), x: anything }, { requiredKeys: [] }) }),
+      channel: mostly(fc.constant("app")),
+    },
+    { requiredKeys: [] },
+  ),
+  note: anything,
+};
+const fields = fc.record(usual, { requiredKeys: [] });
 const item = fc
   .tuple(fields, fc.array(fc.tuple(word, anything), { maxLength: 3 }), fc.infiniteStream(fc.nat()))
   .map(([known, more, order]) => {
@@ -211,6 +209,44 @@ const message = fc.oneof(
   fc.array(fc.oneof({ weight: 8, arbitrary: item }, { weight: 1, arbitrary: anything }), { maxLength: 40 }),
 );
 const source = fc.constantFrom(SOURCE, DEEP);
+
+/** Items of one shape, as a producer writes them: the same keys in the same order, one of them perhaps twice. */
+const shaped = fc
+  .array(fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...Object.keys(usual)) }, { weight: 1, arbitrary: word }), {
+    maxLength: 8,
+  })
+  .map((keys) => keys.filter((key) => key !== "__proto__"))
+  .chain((keys) => {
+    const known = new Map<string, fc.Arbitrary<unknown>>(Object.entries(usual));
+    const values = keys.map((key) => known.get(key) ?? anything);
+    return fc.array(
+      fc.tuple(...values).map((row) => row.map((value, n) => [keys[n] as string, value] as const)),
+      { minLength: 1, maxLength: 8 },
+    );
+  });
+type Pairs = readonly (readonly [key: string, value: unknown])[];
+
+/** Some shapes, item by item in turn. */
+const shapes = fc.array(shaped, { minLength: 1, maxLength: 3 }).map((all) => {
+  const longest = Math.max(...all.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, n) => all.flatMap((items) => items.slice(n, n + 1))).flat();
+});
+
+function writeJson(items: readonly Pairs[], space: string): Uint8Array {
+  const written = items.map((pairs) => {
+    const all = pairs.map(([key, value]) => `${JSON.stringify(key)}:${space}${JSON.stringify(value, null, space)}`);
+    return `{${space}${all.join(`,${space}`)}${space}}`;
+  });
+  return new TextEncoder().encode(`[${written.join(`${space},`)}]`);
+}
+
+function writeMsgpack(items: readonly Pairs[]): Uint8Array {
+  const written = items.flatMap((pairs) => [
+    0x80 + pairs.length,
+    ...pairs.flatMap((pair) => pair.flatMap((one) => [...encode(one)])),
+  ]);
+  return Uint8Array.from([0xdc, 0, items.length, ...written]);
+}
 
 /** Writes JSON with random white space, escapes, spellings of numbers and repeated keys. */
 function spell(value: unknown, random: () => number): string {
@@ -484,6 +520,37 @@ test("what lies behind a message changes nothing", () => {
       for (const whole of [new TextEncoder().encode(spell(value, randomFrom(seed))), encode(value)]) {
         const bytes = mutate(whole, how);
         expect(decoder.decode(bytes, SOURCE, poison)).toEqual(decoder.decode(bytes));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("items of the same shape are read as the libraries read them, mutated or not", () => {
+  const space = fc.constantFrom("", " ", "\n  ");
+  fc.assert(
+    fc.property(shapes, space, fc.array(mutation, { minLength: 1, maxLength: 3 }), source, (items, gap, how, from) => {
+      for (const bytes of [writeJson(items, gap), writeMsgpack(items)]) {
+        agrees(bytes, from);
+        agrees(mutate(bytes, how), from);
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("what came before a message changes nothing", () => {
+  const poison = new TextEncoder().encode('0"}],:\\ e.'.repeat(20));
+  fc.assert(
+    fc.property(shapes, fc.array(mutation, { maxLength: 2 }), fc.integer({ min: 1 }), (items, how, cut) => {
+      for (const whole of [writeJson(items, ""), writeMsgpack(items)]) {
+        const bytes = mutate(whole, how);
+        decoder.decode(whole);
+        for (const one of [bytes, bytes.slice(0, cut % (bytes.length + 1))]) {
+          const after = decoder.decode(one, SOURCE, poison);
+          decoder.forgetShapes();
+          expect(after).toEqual(decoder.decode(one, SOURCE, poison));
+        }
       }
     }),
     { numRuns: RUNS },

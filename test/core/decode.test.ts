@@ -588,6 +588,115 @@ describe("a message", () => {
     expect(slices).toEqual(items.map((item) => [...encode(item)]));
   });
 
+  test("has items read alike whatever the shape of those before them", () => {
+    const deep = sourceOf({}, { customer: ["customer", "id"], version: ["customer", "version_of_the_customer"] });
+    const long = sourceOf({}, { customer: ["the_customer_of_this_order"], channel: ["the_channel_x_of_this_order"] });
+    const end = `"time":${D0},"amount":5}`;
+    const times = [
+      D0,
+      `${D0}.0`,
+      `${D0 / 1e3}e3`,
+      `0${D0}`,
+      `"${D0}"`,
+      9,
+      99999999,
+      1e15,
+      123456789012345678n,
+      "null",
+      "{}",
+    ];
+    const texts = [
+      "a",
+      "a".repeat(15),
+      "a".repeat(16),
+      "a".repeat(17),
+      "a".repeat(200),
+      "é",
+      "a\\n",
+      '\\"',
+      "",
+      `é${"a".repeat(30)}`,
+    ];
+    const groups: [Source, string[]][] = [
+      [SOURCE, times.map((time) => `{"id":"a","customer":"c","time":${time},"amount":5}`)],
+      [SOURCE, texts.map((id) => `{"id":"${id}","note":"${id}","customer":"c",${end}`)],
+      [SOURCE, [7, "null", true, "{}", "[[1]]", '"x"'].map((note) => `{"note":${note},"id":"a","customer":"c",${end}`)],
+      [SOURCE, ['"a"', "null", '"b"'].map((id) => `{"id":"first","id":${id},"customer":"c",${end}`)],
+      [SOURCE, ["{}", '{"id":"a"}', '{ "id":"a"}', '{"id" :"a"}', '{"id":"a" }', '{"id":"a","":1}', '{"id": "a"}']],
+      [
+        deep,
+        [
+          '{"id":"i"}',
+          '{"id":"j"}',
+          "{}",
+          '{"id":"i"},"customer":{}',
+          '{"id":"i"},"customer":{"x":1}',
+          '{"id":"i"},"customer":7',
+          '{},"customer":{"id":"i"}',
+          '{"id":"i"},"customer":{"id":"j"}',
+          '{"id":null},"customer":{"id":"j"}',
+          "7",
+          '{"id":"i","version_of_the_customer":3}',
+          '{"id":"i","version_of_the_customex":3}',
+          '{"id":{"id":"i"}}',
+        ].map((customer) => `{"id":"a","customer":${customer},${end}`),
+      ],
+      [
+        long,
+        [
+          "customer_of_this_order",
+          "customex_of_this_order",
+          "customer_of_this_ordex",
+          "channel_x_of_this_order",
+          "channel_y_of_this_order",
+        ].map((key) => `{"id":"a","the_${key}":"c",${end}`),
+      ],
+    ];
+    const behind = new Uint8Array(200);
+    const same = (message: string | Uint8Array, source: Source, alone: (DecodedItem | undefined)[]) => {
+      const items = decoder.decode(message, source, behind);
+      expect(items?.map((item) => ({ ...item, start: 0 }))).toEqual(alone.map((item) => ({ ...item, start: 0 })));
+    };
+    const fresh = (message: string | Uint8Array, source: Source) => {
+      decoder.forgetShapes();
+      return decoder.decode(message, source)?.[0];
+    };
+    for (const [source, items] of groups) {
+      const readable = items.filter((item) => decoder.decode(item, source) !== null);
+      // Each after each other, and after itself.
+      const pairs = readable.flatMap((one) => readable.flatMap((other) => [one, one, other]));
+      const alone = new Map(readable.map((item) => [item, fresh(item, source)]));
+      decoder.forgetShapes();
+      same(
+        `[${pairs.join(",")}]`,
+        source,
+        pairs.map((item) => alone.get(item)),
+      );
+      for (const item of items.filter((item) => !readable.includes(item)))
+        expect(decoder.decode(`[${readable[0]},${readable[0]},${item}]`, source, behind)).toBeNull();
+      const bytes = new Map(readable.map((item) => [item, encode(JSON.parse(item))]));
+      const packed = new Map(readable.map((item) => [item, fresh(bytes.get(item) as Uint8Array, source)]));
+      const whole = pairs.map((item) => [...(bytes.get(item) as Uint8Array)]);
+      decoder.forgetShapes();
+      same(
+        Uint8Array.from([0xdc, whole.length >> 8, whole.length & 255, ...whole.flat()]),
+        source,
+        pairs.map((item) => packed.get(item)),
+      );
+    }
+  });
+
+  test("with invalid UTF-8 in an item of a known shape can't be read", () => {
+    for (const id of ["q", "q".repeat(16), "q".repeat(31), "q".repeat(32)]) {
+      const items = [ORDER, { ...ORDER, id }, { ...ORDER, id }];
+      for (const bytes of [encode(items), new TextEncoder().encode(JSON.stringify(items))]) {
+        expect(decoder.decode(bytes, SOURCE, new Uint8Array(200))).toHaveLength(3);
+        bytes[bytes.lastIndexOf("q".charCodeAt(0))] = 0xff;
+        expect(decoder.decode(bytes, SOURCE, new Uint8Array(200))).toBeNull();
+      }
+    }
+  });
+
   test("is read the same in blocks of any size, at any place", () => {
     const items = Array.from({ length: 200 }, (_, n) => ({
       ...ORDER,

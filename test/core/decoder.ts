@@ -28,7 +28,16 @@ const ITEM_FIELDS = [
   "verdict",
   "isVoid",
 ] as const;
-const ADDRESSES = ["SOURCES", "SOURCE_BYTES", "CHANNELS", "CHANNEL_BYTES", "ITEMS", "ITEM_BYTES"] as const;
+const ADDRESSES = [
+  "SOURCES",
+  "SOURCE_BYTES",
+  "CHANNELS",
+  "CHANNEL_BYTES",
+  "ITEMS",
+  "ITEM_BYTES",
+  "SHAPES",
+  "SHAPES_BYTES",
+] as const;
 const PAGE = 0x10000;
 
 const ENTRY = [
@@ -152,8 +161,15 @@ export class Decoder {
       const at = this.address("SOURCES") + number * this.address("SOURCE_BYTES");
       this.bytes.fill(0, at, at + this.address("SOURCE_BYTES"));
       this.bytes.set(encodeSource(source), at);
+      this.forgetShapes(); // of the source that had this number before
     }
     return number;
+  }
+
+  /** What was learnt of earlier messages. */
+  forgetShapes(): void {
+    const at = this.address("SHAPES");
+    this.bytes.fill(0, at, at + this.address("SHAPES_BYTES"));
   }
 
   /**
