@@ -5,29 +5,13 @@
 import { FatalError } from "./errors.js";
 import { encodeSource } from "./fieldtable.js";
 import { encodeModel, mapModel, packCurrency, takesChannel, windowBytesOf } from "./modeltable.js";
-import {
-  CAUSES,
-  type Cause,
-  type DeadLetter,
-  type InputMessage,
-  KINDS,
-  type Migration,
-  OUTCOMES,
-  type OutputRecord,
-  type Place,
-  REASONS,
-  type Reason,
-  type Values,
-} from "./record.js";
+import { type Names, NO_SEGMENT, Output, pointsOf } from "./output.js";
+import { type InputMessage, KINDS, OUTCOMES, REASONS, type Reason, type Values } from "./record.js";
 import type { Model, Settings } from "./settings.js";
 
 const PAGE = 65_536;
 const PAGES_MAX = 65_536;
-const NO_SEGMENT = 255;
-const NO_CHANNEL = 255;
-const UNREADABLE = 0xffff;
 const HEADER_BYTES = 24;
-const MIGRATION_RECORD = 1;
 
 /** What `run` and `tick` say. */
 export const DONE = 0;
@@ -58,11 +42,12 @@ export class Kernel {
   readonly #input: number;
   readonly #inputEnd: number;
   readonly #output: number;
+  readonly #records: Output;
   #written = 0; // bytes of messages behind the input's start
   readonly memoryBytes: number;
   /** Writes the settings over whatever the status says. */
   readonly #configure: () => void;
-  /** Of each model, the one that it took over, while migrations speak of both. */
+  /** Of each model, the one that it took over, while migrations tell of both. */
   #former: (Model | undefined)[] = [];
 
   /** Reserves the memory of the partition whole. Throws FatalError (PARTITION_FULL) where it would pass 4 GiB. */
@@ -96,6 +81,7 @@ export class Kernel {
     this.#input = this.#constant("INPUT");
     this.#inputEnd = this.#input + this.#constant("INPUT_BYTES");
     this.#output = this.#constant("OUTPUT");
+    this.#records = new Output(this.#buffer, this.#output, this.#constant("OUTPUT_BYTES"));
     const keys = new DataView(seed.buffer, seed.byteOffset, 16);
     this.#configure = () => {
       this.#call(
@@ -154,7 +140,7 @@ export class Kernel {
     for (const [number, model] of models.entries()) {
       const takes = this.#constant("TAKES") + number * columns;
       for (let channel = 0; channel < this.#call("channelCount"); channel++)
-        this.#bytes[takes + channel] = takesChannel(model, this.#channelName(channel)) ? 1 : 0;
+        this.#bytes[takes + channel] = takesChannel(model, this.channelName(channel)) ? 1 : 0;
       // The last column stands for every channel without a number.
       this.#bytes[takes + columns - 1] = takesChannel(model, undefined) ? 1 : 0;
     }
@@ -270,112 +256,30 @@ export class Kernel {
     ];
   }
 
-  /** The records of the last `run`, `tick` or `reject`, in ledger order. */
-  *records(): Generator<OutputRecord> {
-    const end = this.#output + this.#call("outputBytes");
-    for (let at = this.#output; at < end; at += this.#words[at / 4] as number)
-      yield this.#bytes[at + 4] === MIGRATION_RECORD ? this.#readMigration(at) : this.#readDead(at);
+  /** The records of the last `run`, `tick` or `reject`, in ledger order: good until the next step. */
+  output(): Output {
+    this.#records.rewind(this.#call("outputBytes"));
+    return this.#records;
   }
 
-  #float(at: number): number {
-    return this.#floats[at / 8] as number;
+  /** What the numbers in those records mean. */
+  get names(): Names {
+    return { models: this.#models, former: this.#former, channelName: (channel) => this.channelName(channel) };
   }
 
   #byte(at: number): number {
     return this.#bytes[at] as number;
   }
 
-  #half(at: number): number {
-    return this.#view.getUint16(at, true);
+  #float(at: number): number {
+    return this.#floats[at / 8] as number;
   }
 
   #text(at: number, length: number): string {
     return decoder.decode(this.#bytes.subarray(at, at + length));
   }
 
-  #readMigration(at: number): Migration {
-    const number = this.#byte(at + 5);
-    const model = this.#models[number] as Model;
-    const channel = this.#byte(at + 111);
-    const customerLength = this.#half(at + 112);
-    const eventLength = this.#half(at + 114);
-    const orderLength = this.#half(at + 116);
-    const text = at + this.#constant("MIGRATION_TEXT_AT");
-    const figures = at + this.#constant("BEFORE_AT");
-    const kind = CAUSES[this.#byte(at + 6)] as Cause;
-    const former = kind === "model" ? (this.#former[number] ?? model) : model;
-    const from = this.#readPlace(former, this.#byte(at + 108), this.#float(at + 48), at + 64);
-    const to = this.#readPlace(model, this.#byte(at + 109), this.#float(at + 56), at + 72);
-    const nextAt = this.#float(at + 88);
-    return {
-      type: "migration",
-      number: this.#float(at + 8),
-      previous: this.#float(at + 16),
-      model: number,
-      customer: this.#text(text, customerLength),
-      revision: this.#words[(at + 104) / 4] as number,
-      time: this.#float(at + 40),
-      silent: this.#byte(at + 7) === 1,
-      from,
-      to,
-      cause: {
-        kind,
-        event: eventLength === 0 ? null : this.#text(text + customerLength, eventLength),
-        order: orderLength === 0 ? null : this.#text(text + customerLength + eventLength, orderLength),
-        channel: channel === NO_CHANNEL ? null : this.#channelName(channel),
-        time: someOrNull(this.#float(at + 96)),
-      },
-      before: this.#readValues(figures, former, from),
-      after: this.#readValues(figures + FIGURES_BYTES, model, to),
-      next: nextAt === 0 ? null : { at: nextAt, segment: this.#byte(at + 110) },
-      due: someOrNull(this.#float(at + 80)),
-      sequence: this.#float(at + 24),
-      clock: this.#float(at + 32),
-    };
-  }
-
-  #readPlace(model: Model, segment: number, since: number, bands: number): Place {
-    return {
-      segment: segment === NO_SEGMENT ? null : segment,
-      since: someOrNull(since),
-      bands: Array.from(this.#bytes.subarray(bands, bands + model.dimensions.length)),
-    };
-  }
-
-  #readValues(at: number, model: Model, { segment, bands }: Pick<Place, "segment" | "bands">): Values {
-    return {
-      firstOrder: someOrNull(this.#float(at)),
-      lastOrder: someOrNull(this.#float(at + 8)),
-      orders: this.#float(at + 16),
-      spend: this.#float(at + 24),
-      ordersEver: this.#float(at + 32),
-      spendEver: this.#float(at + 40),
-      points: segment === null ? 0 : pointsOf(model, bands),
-    };
-  }
-
-  #readDead(at: number): DeadLetter {
-    const customerLength = this.#half(at + 44);
-    const subjectLength = this.#half(at + 6);
-    const text = at + this.#constant("DEAD_TEXT_AT");
-    const subject = text + (customerLength === UNREADABLE ? 0 : customerLength);
-    const bytes = subject + subjectLength;
-    return {
-      type: "dead",
-      number: this.#float(at + 8),
-      reason: REASONS[this.#byte(at + 5)] as Reason,
-      subject: this.#text(subject, subjectLength),
-      sequence: this.#float(at + 16),
-      index: this.#words[(at + 32) / 4] as number,
-      length: this.#words[(at + 36) / 4] as number,
-      // A copy: the region is written again.
-      bytes: this.#bytes.slice(bytes, bytes + (this.#words[(at + 40) / 4] as number)),
-      customer: customerLength === UNREADABLE ? null : this.#text(text, customerLength),
-      clock: this.#float(at + 24),
-    };
-  }
-
-  #channelName(channel: number): string {
+  channelName(channel: number): string {
     return this.#text(this.#call("channelName", channel), this.#call("channelNameLength", channel));
   }
 
@@ -390,18 +294,25 @@ export class Kernel {
   }
 
   #readRow(at: number): KernelRow {
-    const model = this.#byte(at + 4);
+    const number = this.#byte(at + 4);
+    const model = this.#models[number] as Model;
     const segment = this.#byte(at + 5);
-    const dimensions = (this.#models[model] as Model).dimensions;
-    const place = {
-      segment: segment === NO_SEGMENT ? null : segment,
-      bands: Array.from(this.#bytes.subarray(at + 16, at + 16 + dimensions.length)),
-    };
+    const bands = Array.from(this.#bytes.subarray(at + 16, at + 16 + model.dimensions.length));
+    const figures = at + 24;
     return {
-      model,
-      customer: this.#text(this.#words[(at + 8) / 4] as number, this.#half(at + 6)),
-      ...place,
-      values: this.#readValues(at + 24, this.#models[model] as Model, place),
+      model: number,
+      customer: this.#text(this.#words[(at + 8) / 4] as number, this.#view.getUint16(at + 6, true)),
+      segment: segment === NO_SEGMENT ? null : segment,
+      bands,
+      values: {
+        firstOrder: someOrNull(this.#float(figures)),
+        lastOrder: someOrNull(this.#float(figures + 8)),
+        orders: this.#float(figures + 16),
+        spend: this.#float(figures + 24),
+        ordersEver: this.#float(figures + 32),
+        spendEver: this.#float(figures + 40),
+        points: segment === NO_SEGMENT ? 0 : pointsOf(model, bands),
+      },
     };
   }
 
@@ -481,14 +392,9 @@ export interface KernelRow {
   readonly values: Values;
 }
 
-const FIGURES_BYTES = 48;
-const decoder = new TextDecoder();
+// A byte order mark is a character of an id like any other.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function someOrNull(value: number): number | null {
   return value === 0 ? null : value;
-}
-
-/** Sum of the points of these bands. */
-export function pointsOf(model: Model, bands: readonly number[]): number {
-  return bands.reduce((sum, band, d) => sum + (model.dimensions[d]?.bands[band - 1]?.points ?? 0), 0);
 }

@@ -1,18 +1,11 @@
 /** One partition of the engine: messages in, records out. It knows no broker, no file and no clock but its input's. */
-import { encodeDeadLetter, encodeMigration } from "./cloudevent.js";
 import { runningUnder } from "./config/wire.js";
 import { type Control, readControl } from "./control.js";
+import { RecordEncoder } from "./encoder.js";
 import { FatalError } from "./errors.js";
 import { DONE, FULL, Kernel, type KernelRow } from "./kernel.js";
-import {
-  CAUSES,
-  type Cause,
-  type InputMessage,
-  type LedgerRecord,
-  type Migration,
-  type OutputRecord,
-  type Reason,
-} from "./record.js";
+import type { Output } from "./output.js";
+import { CAUSES, type Cause, type InputMessage, type LedgerRecord, type OutputRecord, type Reason } from "./record.js";
 import type { Capacity, Dimension, Model, Settings } from "./settings.js";
 import { compareRows, type StateRow } from "./state.js";
 
@@ -74,12 +67,12 @@ export interface ModelCounts {
   readonly customers: number;
 }
 
-/** In place of a segment's number. */
-const NONE = 255;
+const BY_MODEL = CAUSES.indexOf("model");
 
 export class Partition {
   readonly partition: number;
   #kernel: Kernel;
+  #encoder: RecordEncoder;
   #settings: Settings;
   /** The settings before, while a change of models is under way. */
   #former: Settings | undefined;
@@ -95,6 +88,7 @@ export class Partition {
     this.#options = options;
     this.#settings = options.settings;
     this.#kernel = this.#newKernel(options.settings);
+    this.#encoder = this.#newEncoder();
     if (options.live === true) this.#kernel.goLive();
   }
 
@@ -106,22 +100,37 @@ export class Partition {
     });
   }
 
+  #newEncoder(former?: Settings): RecordEncoder {
+    const kernel = this.#kernel;
+    return new RecordEncoder({
+      settings: this.#settings,
+      partition: this.partition,
+      channelName: (channel) => kernel.channelName(channel),
+      ...(former === undefined ? {} : { former }),
+    });
+  }
+
   /**
    * Applies messages in order and yields the ledger records that they cause, in batches of bounded size; nothing
    * more is applied until the next batch is asked for. Throws FatalError (PARTITION_FULL) where a region is full:
    * nothing of the event at fault was written, and the position is that of the last message applied whole.
    */
   *apply(messages: readonly InputMessage[]): Generator<readonly LedgerRecord[], void, undefined> {
-    for (const batch of this.records(messages))
-      yield batch.map((record) =>
-        record.type === "migration"
-          ? encodeMigration(record, this.#settings, this.partition, this.#former)
-          : encodeDeadLetter(record, this.#settings, this.partition),
-      );
+    for (const output of this.#steps(messages)) yield this.#encoder.encode(output);
   }
 
   /** As `apply`, with records as plain objects. */
   *records(messages: readonly InputMessage[]): Generator<readonly OutputRecord[], void, undefined> {
+    for (const output of this.#steps(messages)) {
+      const { names } = this.#kernel;
+      const records: OutputRecord[] = [];
+      for (output.rewind(); output.more; output.next()) records.push(output.read(names));
+      yield records;
+    }
+  }
+
+  /** What each step of the kernel puts out, where it puts out something: good until the next one is asked for. */
+  *#steps(messages: readonly InputMessage[]): Generator<Output, void, undefined> {
     for (let next = 0; next < messages.length; ) {
       const first = messages[next] as InputMessage;
       if (first.control) {
@@ -148,18 +157,25 @@ export class Partition {
   }
 
   /** Yields what each step puts out, until the kernel is done. */
-  *#drain(step: () => number): Generator<readonly OutputRecord[], void, undefined> {
+  *#drain(step: () => number): Generator<Output, void, undefined> {
     while (true) {
       const status = step();
-      const records = [...this.#kernel.records()];
-      for (const record of records) if (record.type === "migration") this.#count(record);
-      if (records.length > 0) yield records;
+      yield* this.#told();
       if (status === DONE) return;
       if (status === FULL) throw this.#fullError();
     }
   }
 
-  *#control(message: InputMessage): Generator<readonly OutputRecord[], void, undefined> {
+  /** The output, counted, unless it is empty. */
+  *#told(): Generator<Output, void, undefined> {
+    const output = this.#kernel.output();
+    if (!output.more) return;
+    for (; output.more; output.next()) if (output.isMigration) this.#count(output);
+    output.rewind();
+    yield output;
+  }
+
+  *#control(message: InputMessage): Generator<Output, void, undefined> {
     const control: Control | Reason = readControl(message.body, this.#settings.clock);
     if (typeof control === "string") {
       yield* this.#reject(control, message);
@@ -183,11 +199,7 @@ export class Partition {
   /**
    * Other models hold from here on. What is due fires under the former ones first; then every customer is looked at.
    */
-  *#changeModels(
-    wanted: Settings,
-    sequence: number,
-    silent: boolean,
-  ): Generator<readonly OutputRecord[], void, undefined> {
+  *#changeModels(wanted: Settings, sequence: number, silent: boolean): Generator<Output, void, undefined> {
     if (wanted.version === this.#settings.version) return;
     this.#kernel.fireAll();
     yield* this.#drain(() => this.#kernel.tick());
@@ -197,43 +209,42 @@ export class Partition {
     this.#counts = new Map();
     this.#settings = runningUnder(wanted, this.#settings);
     this.#kernel = this.#newKernel(this.#settings);
+    this.#encoder = this.#newEncoder(this.#former);
     for (const _ of this.#kernel.adopt(former, this.#former.models, sequence, silent)) {
-      const records = [...this.#kernel.records()];
-      for (const record of records) if (record.type === "migration") this.#count(record);
-      if (records.length > 0) yield records;
+      yield* this.#told();
     }
     this.#former = undefined;
+    this.#encoder = this.#newEncoder();
   }
 
-  *#reject(reason: Reason, message: InputMessage): Generator<readonly OutputRecord[], void, undefined> {
+  *#reject(reason: Reason, message: InputMessage): Generator<Output, void, undefined> {
     this.#kernel.beginControl(message.stamp, message.sequence);
     this.#kernel.reject(reason, message);
-    yield [...this.#kernel.records()];
+    yield* this.#told();
     yield* this.#drain(() => this.#kernel.tick());
   }
 
   /** By numbers, which are quick; `#named` says what they mean under the models that hold now. */
-  #count({ model, from, to, cause: { kind } }: Migration): void {
-    if (kind === "model") {
+  #count({ model, fromSegment, toSegment, cause }: Output): void {
+    if (cause === BY_MODEL) {
       const { name } = this.#settings.models[model] as Model;
       const former = this.#former?.models.find((other) => other.name === name);
-      this.#add(this.#counted, this.#named(former, from.segment, this.#settings.models[model], to.segment, kind), 1);
+      this.#add(this.#counted, this.#named(former, fromSegment, this.#settings.models[model], toSegment, "model"), 1);
       return;
     }
-    const key =
-      ((model * 256 + (from.segment ?? NONE)) * 256 + (to.segment ?? NONE)) * CAUSES.length + CAUSES.indexOf(kind);
+    const key = ((model * 256 + fromSegment) * 256 + toSegment) * CAUSES.length + cause;
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
 
   #named(
     former: Model | undefined,
-    from: number | null,
+    from: number,
     model: Model | undefined,
-    to: number | null,
+    to: number,
     cause: Cause,
   ): Omit<MigrationCount, "count"> {
-    const name = (owner: Model | undefined, segment: number | null) =>
-      segment === null ? null : (owner?.segments[segment] ?? null);
+    // None has a number that no segment has.
+    const name = (owner: Model | undefined, segment: number) => owner?.segments[segment] ?? null;
     return { model: model?.name ?? "", from: name(former, from), to: name(model, to), cause };
   }
 
@@ -247,9 +258,8 @@ export class Partition {
     const all = new Map(this.#counted);
     for (const [key, count] of this.#counts) {
       const segments = Math.floor(key / CAUSES.length);
-      const segment = (number: number) => (number === NONE ? null : number);
       const model = this.#settings.models[Math.floor(segments / 65_536)];
-      const [from, to] = [segment(Math.floor(segments / 256) % 256), segment(segments % 256)];
+      const [from, to] = [Math.floor(segments / 256) % 256, segments % 256];
       this.#add(all, this.#named(model, from, model, to, CAUSES[key % CAUSES.length] as Cause), count);
     }
     return all;

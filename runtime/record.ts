@@ -19,8 +19,11 @@ export interface InputMessage {
 /** One record of a partition's ledger, ready to be published as stream sequence `number`. */
 export interface LedgerRecord {
   readonly number: number;
+  /** Input position at which it was found. */
+  readonly position: number;
   readonly subject: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Header lines, see head.ts. */
+  readonly head: Uint8Array;
   readonly body: Uint8Array;
 }
 

@@ -130,6 +130,11 @@ export function deadSubject(name: string, partition: number, reason: Reason): st
   return `${name}.dead.${partition}.${reason}`;
 }
 
+/** Whether a ledger record's subject is a dead letter's. (The instance's name is one token.) */
+export function isDeadSubject(subject: string): boolean {
+  return subject.startsWith("dead.", subject.indexOf(".") + 1);
+}
+
 /** True where the subject is one that the pattern (with `*` and a final `>`) takes. */
 export function subjectMatches(pattern: string, subject: string): boolean {
   const wanted = pattern.split(".");

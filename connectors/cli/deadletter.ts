@@ -1,9 +1,11 @@
 /** A dead letter as a line of JSON for people: its headers, and its bytes as far as they can be read. */
 import { isUtf8 } from "node:buffer";
 import { decode } from "@msgpack/msgpack";
+import { decodeHead } from "../../runtime/head.js";
 import type { LedgerRecord } from "../../runtime/record.js";
 
-export function deadLetterLine({ headers, body }: Pick<LedgerRecord, "headers" | "body">): string {
+export function deadLetterLine({ head, body }: Pick<LedgerRecord, "head" | "body">): string {
+  const headers = decodeHead(head);
   const customer = headers["Tidemark-Customer"];
   return JSON.stringify({
     reason: headers["Tidemark-Reason"],

@@ -4,6 +4,7 @@ import { InputError } from "../../runtime/errors.js";
 import type { LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { STATE_HEADER, stateLine } from "../../runtime/state.js";
+import { isDeadSubject } from "../../runtime/subjects.js";
 import { BATCH_BYTES, BATCH_EVENTS, Batcher, FileReader, instantText, type ReadTally, Replay } from "../file/index.js";
 import { deadLetterLine } from "./deadletter.js";
 import { loadKernel } from "./kernel.js";
@@ -223,7 +224,7 @@ export class Sink {
   }
 
   #record(record: LedgerRecord): void {
-    if (record.headers["Tidemark-Reason"] !== undefined) this.#dead?.write(`${deadLetterLine(record)}\n`);
+    if (isDeadSubject(record.subject)) this.#dead?.write(`${deadLetterLine(record)}\n`);
     else {
       this.#migrations?.writeBytes(record.body); // the very bytes that a ledger would hold
       this.#migrations?.write("\n");

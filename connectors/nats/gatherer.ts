@@ -6,6 +6,7 @@
  * A record is copied once: the copies are written with the ledger's own discipline, one stream's before the other's
  * next, so that the last copies of a partition show how far both streams are.
  */
+import { encodeHead } from "../../runtime/head.js";
 import type { LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { deadStream, deadSubjects, gatheredSubject, migrationsStream, subjectMatches } from "../../runtime/subjects.js";
@@ -131,8 +132,9 @@ class Copies {
     this.#turn = this.#turn.then(() =>
       this.writer.append(
         entries.map((entry): LedgerRecord => {
-          const headers = { ...entry.headers, [RECORD_HEADER]: String(entry.number) };
-          return { number: ++this.#number, subject: gatheredSubject(name, entry.subject), headers, body: entry.body };
+          const head = encodeHead({ ...entry.headers, [RECORD_HEADER]: String(entry.number) });
+          const subject = gatheredSubject(name, entry.subject);
+          return { number: ++this.#number, position: entry.number, subject, head, body: entry.body };
         }),
         signal,
       ),

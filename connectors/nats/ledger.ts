@@ -8,20 +8,20 @@
  * first one without acknowledgement: a foreign message there has its place, and the rest would follow it unnoticed.
  */
 import { FatalError, RetryableError } from "../../runtime/errors.js";
+import { decodeHead } from "../../runtime/head.js";
 import type { LedgerRecord } from "../../runtime/record.js";
 import {
   ApiError,
   type Broker,
   type BrokerMessage,
-  headersOf,
   NO_MESSAGE_FOUND,
   reasonOf,
   STREAM_NOT_FOUND,
   sleep,
 } from "./broker.js";
 import { type StreamState, stampOf } from "./reader.js";
+import { Publishes } from "./wire.js";
 
-const EXPECTED = "Nats-Expected-Last-Sequence";
 /** Bytes of unacknowledged records a partition, besides their count. */
 const WINDOW_BYTES_MAX = 16 * 1_048_576;
 /** No acknowledgement for this long, with records in flight: something was lost. */
@@ -54,8 +54,10 @@ export class LedgerWriter {
   readonly #stream: string;
   readonly #inFlightMax: number;
   readonly #onStored: (number: number) => void;
-  readonly #inbox: string;
-  readonly #stop: (() => void)[] = [];
+  readonly #publishes: Publishes;
+  readonly #stop: () => void;
+  /** Ends listening for answers to the last sending: those to one before a recovery must not be taken for them. */
+  #unlisten = () => {};
   readonly #aborter = new AbortController();
   readonly #onTrouble: (reason: string) => void;
   #told: string | undefined;
@@ -66,8 +68,6 @@ export class LedgerWriter {
   #stored = 0;
   /** The stream's record `#stored`, where it is to be compared with ours when we come to it. */
   #unproven: StoredMessage | undefined;
-  /** Tells answers to this sending from those to one before a recovery. */
-  #generation = 0;
   #recovering = false;
   #pause = PAUSE_MS_MIN;
   #waiting: (() => void)[] = [];
@@ -75,6 +75,8 @@ export class LedgerWriter {
   #failure: FatalError | undefined;
   #refused = 0;
   #last = 0;
+  /** `#stored` has grown and nobody was told yet. */
+  #grown = false;
 
   private constructor(broker: Broker, options: LedgerWriterOptions) {
     this.#broker = broker;
@@ -82,13 +84,11 @@ export class LedgerWriter {
     this.#inFlightMax = options.inFlightMax;
     this.#onStored = options.onStored ?? (() => {});
     this.#onTrouble = options.onTrouble ?? (() => {});
-    this.#inbox = broker.inbox();
-    this.#stop.push(broker.subscribe(`${this.#inbox}.*.*`, (message) => this.#answered(message)));
-    this.#stop.push(
-      broker.onConnection((connected) => {
-        if (connected && this.inFlight > 0) this.#recover("the connection was lost");
-      }),
-    );
+    this.#publishes = new Publishes((commands) => broker.send(commands));
+    this.#stop = broker.onConnection((connected) => {
+      if (connected && this.inFlight > 0) this.#recover("the connection was lost");
+    });
+    this.#listen();
   }
 
   /** Reads where the ledger ends. Throws what `Broker.api` throws. */
@@ -129,7 +129,10 @@ export class LedgerWriter {
    */
   async append(records: readonly LedgerRecord[], signal: AbortSignal): Promise<void> {
     for (const record of records) {
-      while (this.#failure === undefined && !signal.aborted && this.#isFull()) await this.#progress(signal);
+      while (this.#failure === undefined && !signal.aborted && this.#isFull()) {
+        this.#flushPublishes();
+        await this.#progress(signal);
+      }
       if (this.#failure) throw this.#failure;
       if (signal.aborted) return;
       this.#last = record.number;
@@ -140,8 +143,9 @@ export class LedgerWriter {
       this.#window.push(record);
       this.#bytes += record.body.length;
       if (!this.#recovering && this.#broker.connected) this.#send(record);
-      this.#watch();
+      if (this.#timer === undefined) this.#watch();
     }
+    this.#flushPublishes();
   }
 
   /** Resolves when everything appended is stored, or the signal aborts. Throws like `append`. */
@@ -165,7 +169,8 @@ export class LedgerWriter {
   close(): void {
     this.#aborter.abort();
     clearTimeout(this.#timer);
-    for (const stop of this.#stop) stop();
+    this.#stop();
+    this.#unlisten();
     this.#wakeAll();
   }
 
@@ -173,32 +178,43 @@ export class LedgerWriter {
     return this.inFlight >= this.#inFlightMax || (this.#bytes > WINDOW_BYTES_MAX && this.inFlight > 0);
   }
 
+  /** Hands a record over to be sent with others; `#flushPublishes` sends them. */
   #send(record: LedgerRecord): void {
-    const headers = headersOf(record.headers);
-    headers.set(EXPECTED, String(record.number - 1));
-    if (record.body.length + 4_096 > this.#broker.payloadBytesMax) {
+    if (record.head.length + record.body.length + 4_096 > this.#broker.payloadBytesMax) {
       const detail = `record ${record.number} has ${record.body.length} bytes, the broker's max_payload is ${this.#broker.payloadBytesMax}`;
       const remedy = "Raise max_payload in the broker's configuration (1 MiB is its default).";
       this.#fail(new FatalError("BROKER_UNSUITABLE", detail, { remedy }));
       return;
     }
     try {
-      this.#broker.publish(record.subject, record.body, `${this.#inbox}.${this.#generation}.${record.number}`, headers);
+      this.#publishes.add(record);
     } catch (error) {
       this.#recover(reasonOf(error));
     }
   }
 
-  /** An acknowledgement or a refusal. Its subject says of which sending, and of which record. */
-  #answered(message: BrokerMessage): void {
-    const [generation, number] = message.subject
-      .slice(this.#inbox.length + 1)
-      .split(".")
-      .map(Number);
-    if (generation !== this.#generation || number === undefined) return;
-    const answer = message.string();
-    if (message.data.length === 0 || answer.includes('"error"')) {
-      this.#recover(message.data.length === 0 ? "no stream answers" : refusalIn(answer));
+  #flushPublishes(): void {
+    if (this.#recovering) return;
+    try {
+      this.#publishes.flush();
+    } catch (error) {
+      this.#recover(reasonOf(error));
+    }
+  }
+
+  /** From here on answers are awaited on a subject of their own. */
+  #listen(): void {
+    const inbox = this.#broker.inbox();
+    this.#unlisten = this.#broker.subscribe(inbox, (message) => this.#answered(message));
+    this.#publishes.begin(inbox);
+  }
+
+  /** An acknowledgement or a refusal. */
+  #answered({ data }: BrokerMessage): void {
+    if (this.#recovering) return;
+    const number = storedNumber(data);
+    if (number === undefined) {
+      this.#recover(data.length === 0 ? "no stream answers" : refusalIn(data));
       return;
     }
     if (number !== this.#stored + 1) {
@@ -223,9 +239,15 @@ export class LedgerWriter {
       this.#window = this.#window.slice(this.#head);
       this.#head = 0;
     }
-    this.#watch(true);
-    this.#onStored(number);
-    this.#wakeAll();
+    if (this.#grown) return;
+    // Acknowledgements come by the hundred: what follows from them follows once, when all that came are taken.
+    this.#grown = true;
+    queueMicrotask(() => {
+      this.#grown = false;
+      this.#watch(true);
+      this.#onStored(this.#stored);
+      this.#wakeAll();
+    });
   }
 
   /** (Re)arms the timer that notices a missing acknowledgement. */
@@ -249,7 +271,7 @@ export class LedgerWriter {
     if (reason !== this.#told) this.#onTrouble(reason);
     this.#told = reason;
     this.#recovering = true;
-    this.#generation++;
+    this.#unlisten();
     this.#resume(reason).catch((error: unknown) => {
       this.#fail(
         error instanceof FatalError
@@ -278,8 +300,10 @@ export class LedgerWriter {
       }
     }
     this.#recovering = false;
+    this.#listen();
     for (let i = this.#head; i < this.#window.length && !this.#recovering; i++)
       this.#send(this.#window[i] as LedgerRecord);
+    this.#flushPublishes();
     this.#watch(true);
     this.#wakeAll();
   }
@@ -374,9 +398,10 @@ function differenceOf(found: StoredMessage, ours: LedgerRecord): string | undefi
   const lines = Buffer.from(found.hdrs ?? "", "base64")
     .toString("utf8")
     .split("\r\n");
-  for (const name in ours.headers) {
-    if (!lines.includes(`${name}: ${ours.headers[name]}`))
-      return `has another ${name} than the input gives (${ours.headers[name]})`;
+  const wanted = decodeHead(ours.head);
+  for (const name in wanted) {
+    if (!lines.includes(`${name}: ${wanted[name]}`))
+      return `has another ${name} than the input gives (${wanted[name]})`;
   }
   return undefined;
 }
@@ -386,7 +411,28 @@ function excerpt(bytes: Uint8Array): string {
   return bytes.length > 200 ? `${text}…` : text;
 }
 
+/** The sequence in an acknowledgement, `{"stream":"…", "seq":12}`; undefined for anything else. */
+function storedNumber(answer: Uint8Array): number | undefined {
+  let number = 0;
+  let at = answer.length - 2;
+  for (let scale = 1; at > 0; at--, scale *= 10) {
+    const digit = (answer[at] as number) - 48;
+    if (digit < 0 || digit > 9) break;
+    number += digit * scale;
+  }
+  // Nearly all begin with `{"s` and end in `q":12}`. A refusal begins with its error; a stream in a domain says more
+  // behind the number.
+  if (answer[2] === 115 && at < answer.length - 2 && answer[at] === 58 && answer[at - 2] === 113) return number;
+  try {
+    const { error, seq } = JSON.parse(Buffer.from(answer).toString("utf8")) as { error?: unknown; seq?: unknown };
+    return error === undefined && typeof seq === "number" ? seq : undefined;
+  } catch {
+    return undefined; // no JSON: nothing that a stream answers
+  }
+}
+
 /** What the broker says in `{"error":{"description":…}}`, or the answer itself. */
-function refusalIn(answer: string): string {
-  return `the broker refuses: ${/"description":"([^"]+)"/.exec(answer)?.[1] ?? answer}`;
+function refusalIn(answer: Uint8Array): string {
+  const text = Buffer.from(answer).toString("utf8");
+  return `the broker refuses: ${/"description":"([^"]+)"/.exec(text)?.[1] ?? text}`;
 }

@@ -411,8 +411,8 @@ export class PartitionOwner {
   #stampRecords(records: readonly LedgerRecord[], slice: readonly InputMessage[]): void {
     if (this.#state !== "running" || this.#stamps.length > DELAYS_MAX) return;
     const first = slice[0] as InputMessage;
-    for (const { number, headers } of records) {
-      const message = slice[Number(headers["Tidemark-Position"]) - first.sequence] ?? first;
+    for (const { number, position } of records) {
+      const message = slice[position - first.sequence] ?? first;
       this.#stamps.push({ number, stamp: message.stamp });
     }
   }

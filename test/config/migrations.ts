@@ -72,6 +72,7 @@ export const toNull: Migration = {
   ...vipNoMore,
   to: { segment: null, since: D0 + 41 * DAY, bands: [0, 0, 0, 0] },
   cause: { kind: "cancel", event: "x", order: "o", channel: "web", time: D0 },
+  after: { ...vipNoMore.after, points: 0 },
   due: null,
 };
 

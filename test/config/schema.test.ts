@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { migrationBody } from "../../runtime/cloudevent.js";
 import { configJsonSchema, defaultConfig, parseConfig, parseConfigObject } from "../../runtime/config/index.js";
+import { bodyOf } from "../support/cloudevent.js";
 import { example } from "./example.js";
 import { migrations } from "./migrations.js";
 import { retail } from "./retail.js";
@@ -44,7 +44,7 @@ test("what the encoder writes is a migration by its schema", () => {
   const validate = compiled(read("migration.schema.json"));
   const { settings } = parseConfigObject({ models: [retail] });
   for (const migration of migrations) {
-    const event = JSON.parse(migrationBody(migration, settings));
+    const event = JSON.parse(bodyOf(migration, settings));
     expect(validate(event), JSON.stringify(validate.errors)).toBe(true);
   }
 });
@@ -52,7 +52,7 @@ test("what the encoder writes is a migration by its schema", () => {
 test("the migration schema takes unknown causes and fields, and refuses what is broken", () => {
   const validate = compiled(read("migration.schema.json"));
   const { settings } = parseConfigObject({ models: [retail] });
-  const event = JSON.parse(migrationBody(migrations[0], settings));
+  const event = JSON.parse(bodyOf(migrations[0], settings));
   const { data } = event;
   expect(
     validate({ ...event, partitionkey: "x", data: { ...data, extra: 1, cause: { ...data.cause, kind: "merge" } } }),

@@ -7,6 +7,7 @@ import { OrdersPublisher } from "../../connectors/nats/publisher.js";
 import { StreamReader } from "../../connectors/nats/reader.js";
 import { ensureStreams, gathersItself, type StreamConfig } from "../../connectors/nats/streams.js";
 import { compileSettings, defaultConfig } from "../../runtime/config/index.js";
+import { encodeHead } from "../../runtime/head.js";
 import type { LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { CutProxy, serverVersions, TestServer } from "../support/nats.js";
@@ -109,7 +110,8 @@ describe.each(serverVersions)("streams on nats-server $version", ({ binary }) =>
       const records: LedgerRecord[] = Array.from({ length: 200 }, (_, i) => ({
         number: i + 1,
         subject: i % 4 === 3 ? `t.dead.${partition}.conflict` : `t.migrations.${partition}.m.segment.null.vip`,
-        headers: { "Tidemark-Position": String(i) },
+        position: i,
+        head: encodeHead({ "Tidemark-Position": String(i) }),
         body: text.encode(`${partition}/${i + 1}`),
       }));
       await writer.append(records.slice(0, 90), never);

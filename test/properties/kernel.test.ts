@@ -5,6 +5,7 @@ import type { LedgerRecord } from "../../runtime/record.js";
 import { oracle } from "../oracle/oracle.js";
 import type { Input, MigrationWords } from "../oracle/words.js";
 import { assertSame, byCustomer } from "../support/agreement.js";
+import { migrationEvent } from "../support/cloudevent.js";
 import { type Build, drain, kernelRun, messageOf, partitionOf, SEED, settingsOf } from "../support/kernel-driver.js";
 import { anyStream, changingStream, eventStream, patience, runs, type Stream, setOfEvents } from "./streams.js";
 
@@ -129,6 +130,30 @@ test("any cut into messages gives the same migrations", patience, () => {
       assert.deepEqual(bodies(joined), bodies(single));
     }),
     { numRuns: runs(60) },
+  );
+});
+
+test("the bytes of a migration are those of its plain form, through changes of models", patience, () => {
+  fc.assert(
+    fc.property(changingStream, ({ models, settings: words, input }) => {
+      const settings = settingsOf(models, words);
+      const [encoded, plain] = [partitionOf("debug", settings), partitionOf("debug", settings)];
+      input.forEach((one, n) => {
+        const message = messageOf(one, n + 1, settings);
+        const before = plain.settings;
+        const bodies = [...encoded.apply([message])].flat().map(({ body }) => Buffer.from(body).toString());
+        const records = [...plain.records([message])].flat();
+        const wanted = records.map((record) => {
+          if (record.type === "dead") return Buffer.from(record.bytes).toString();
+          // What falls due before the change still tells of the models before it.
+          const told = record.cause.kind === "model" ? plain.settings : before;
+          return JSON.stringify(migrationEvent(record, told, before));
+        });
+        assert.deepEqual(bodies, wanted);
+      });
+      assert.deepEqual(encoded.stats().migrations, plain.stats().migrations);
+    }),
+    { numRuns: runs(40) },
   );
 });
 

@@ -1,16 +1,14 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  encodeDeadLetter,
-  encodeMigration,
-  formatInstant,
-  type MigrationEvent,
-  migrationBody,
-  parseMigration,
-} from "../../runtime/cloudevent.js";
+import { ByteWriter } from "../../runtime/bytewriter.js";
+import { encodeDeadLetter, parseMigration } from "../../runtime/cloudevent.js";
 import { parseConfigObject } from "../../runtime/config/index.js";
-import type { Migration } from "../../runtime/record.js";
+import { decodeHead } from "../../runtime/head.js";
+import { CAUSES, type LedgerRecord, type Migration } from "../../runtime/record.js";
+import type { Model } from "../../runtime/settings.js";
 import { bandsOnly, firstOrder, migrations, toNull, vipNoMore } from "../config/migrations.js";
 import { retail } from "../config/retail.js";
+import { bodyOf, Channels, encode, migrationEvent, outputOf } from "../support/cloudevent.js";
 
 const D0 = Date.UTC(2026, 0, 1);
 const DAY = 86_400_000;
@@ -18,7 +16,7 @@ const { settings } = parseConfigObject({ models: [retail] });
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 test("a migration by time alone, byte for byte", () => {
-  expect(migrationBody(vipNoMore, settings)).toBe(
+  expect(bodyOf(vipNoMore, settings)).toBe(
     '{"specversion":"1.0","type":"dev.tidemark.customer.migrated.v1","source":"/tidemark","id":"retail/c1/7",' +
       '"subject":"c1","time":"2026-02-11T00:00:00.000Z","datacontenttype":"application/json","data":{' +
       `"model":"retail","modelVersion":"${settings.models[0]?.version}","revision":7,"change":"segment","silent":false,"currency":"EUR",` +
@@ -32,84 +30,183 @@ test("a migration by time alone, byte for byte", () => {
 });
 
 test("the record: subject, headers, number", () => {
-  const record = encodeMigration(vipNoMore, settings, 3);
+  const [record] = encode([vipNoMore], settings, { partition: 3 }) as [LedgerRecord];
   expect(record.number).toBe(8);
   expect(record.subject).toBe("tidemark.migrations.3.retail.segment.vip.others");
-  expect(record.headers).toEqual({
+  expect(record.position).toBe(13);
+  expect(decodeHead(record.head)).toEqual({
     "Content-Type": "application/cloudevents+json",
     "Tidemark-Position": "13",
     "Tidemark-Clock": String(D0 + 42 * DAY),
     "Tidemark-Previous": "7",
   });
-  expect(text(record.body)).toBe(migrationBody(vipNoMore, settings));
+  expect(text(record.body)).toBe(bodyOf(vipNoMore, settings));
 });
 
-/** What JSON.stringify makes of the plain object that DESIGN shows: the oracle of the encoder. */
-function oracle(m: Migration): MigrationEvent {
-  const model = settings.models[m.model];
-  const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
-  const bands = (numbers: readonly number[]) =>
-    Object.fromEntries(
-      model.dimensions.map((d, i) => [d.name, numbers[i] === 0 ? "none" : d.bands[numbers[i] - 1].name]),
-    );
-  const place = (p: Migration["from"]) => ({
-    segment: p.segment === null ? null : model.segments[p.segment],
-    since: iso(p.since),
-    ...bands(p.bands),
-  });
-  const values = (v: Migration["before"]) => ({ ...v, firstOrder: iso(v.firstOrder), lastOrder: iso(v.lastOrder) });
-  const from = place(m.from) as MigrationEvent["data"]["from"];
-  const to = place(m.to) as MigrationEvent["data"]["to"];
-  return {
-    specversion: "1.0",
-    type: "dev.tidemark.customer.migrated.v1",
-    source: "/tidemark",
-    id: `retail/${m.customer}/${m.revision}`,
-    subject: m.customer,
-    time: iso(m.time) ?? "",
-    datacontenttype: "application/json",
-    data: {
-      model: "retail",
-      modelVersion: model.version,
-      revision: m.revision,
-      change: from.segment === to.segment ? "bands" : "segment",
-      silent: m.silent,
-      currency: "EUR",
-      from,
-      to,
-      cause: {
-        kind: m.cause.kind,
-        event: m.cause.event,
-        order: m.cause.order,
-        channel: m.cause.channel,
-        time: iso(m.cause.time),
-        boundaries: (["recency", "frequency", "monetary", "tenure"] as const)
-          .filter((name) => from[name] !== to[name])
-          .map((name) => `${name}: ${from[name]} → ${to[name]}`),
-      },
-      before: values(m.before) as MigrationEvent["data"]["before"],
-      after: values(m.after) as MigrationEvent["data"]["after"],
-      next: m.next === null ? null : { at: iso(m.next.at) ?? "", segment: model.segments[m.next.segment] },
-      due: iso(m.due),
+test("the encoder writes what JSON.stringify would", () => {
+  const records = encode(migrations, settings);
+  for (const [i, migration] of migrations.entries()) {
+    expect(text((records[i] as LedgerRecord).body)).toBe(JSON.stringify(migrationEvent(migration, settings)));
+    expect(parseMigration((records[i] as LedgerRecord).body)).toEqual(migrationEvent(migration, settings));
+  }
+  const subjects = encode([bandsOnly, toNull, firstOrder], settings).map(({ subject }) => subject);
+  expect(subjects).toEqual([
+    "tidemark.migrations.0.retail.bands.vip.vip",
+    "tidemark.migrations.0.retail.segment.vip.null",
+    "tidemark.migrations.0.retail.segment.null.new",
+  ]);
+});
+
+/** Two models whose names need care, and what they were before: other names, a dimension more or less. */
+const now = parseConfigObject({
+  name: "shop",
+  models: [
+    { ...retail, name: `é "m"`, segments: [{ name: 'S "1" \\ →', when: { recency: ["short"] } }] },
+    { ...retail, name: "plain", tenure: undefined, segments: retail.segments.slice(0, 2) },
+  ],
+}).settings;
+const then = parseConfigObject({
+  name: "shop",
+  models: [
+    {
+      ...retail,
+      name: "plain",
+      recency: { bands: [{ name: "fre\"sh", max: "30d", points: 7 }, { name: "stale" }] },
+      segments: [{ name: "Töp", when: { recency: ["stale"] } }],
     },
-  };
+  ],
+}).settings;
+
+/** Ids as they may be: at most `bytes` of UTF-8, any character but half a surrogate pair. */
+function id(bytes: number): fc.Arbitrary<string> {
+  const unit = fc.oneof(
+    fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
+    fc.constantFrom(
+      "a",
+      '"',
+      "\\",
+      "/",
+      "\0",
+      "\n",
+      "\t",
+      "\b",
+      "\u001f",
+      "\u007f",
+      "\u2028",
+      "\u2029",
+      "\ufeff",
+      "ü",
+      "😀",
+    ),
+  );
+  return fc
+    .array(unit, { minLength: 1, maxLength: bytes })
+    .map((units) => units.join(""))
+    .filter((made) => new TextEncoder().encode(made).length <= bytes);
 }
 
-test("the encoder writes what JSON.stringify would", () => {
-  for (const migration of migrations) {
-    expect(migrationBody(migration, settings)).toBe(JSON.stringify(oracle(migration)));
-    expect(parseMigration(encodeMigration(migration, settings, 0).body)).toEqual(oracle(migration));
-  }
-  expect(encodeMigration(bandsOnly, settings, 0).subject).toBe("tidemark.migrations.0.retail.bands.vip.vip");
-  expect(encodeMigration(toNull, settings, 0).subject).toBe("tidemark.migrations.0.retail.segment.vip.null");
-  expect(encodeMigration(firstOrder, settings, 0).subject).toBe("tidemark.migrations.0.retail.segment.null.new");
+const instant = fc.oneof(
+  fc.integer({ min: Date.UTC(1990, 0), max: Date.UTC(2040, 0) }),
+  fc.constantFrom(1, 999, DAY - 1, DAY, 253_402_300_799_999, 253_402_300_800_000, 8.64e15),
+);
+const money = fc.oneof(
+  fc.integer({ min: -1_000_000, max: 1_000_000 }),
+  fc.maxSafeInteger(),
+  fc.constantFrom(0, 9, 10, 99, 100, 999_999_999, 1e9, 1e9 + 1, 1e15, -(2 ** 53) + 1, 2 ** 53 - 1),
+);
+const count = fc.maxSafeNat();
+
+function anyPlace(model: Model): fc.Arbitrary<Migration["from"]> {
+  return fc.record({
+    segment: fc.option(fc.nat(model.segments.length - 1)),
+    since: fc.option(instant),
+    bands: fc.tuple(...model.dimensions.map(({ bands }) => fc.nat(bands.length))),
+  });
+}
+
+function anyValues(model: Model, { segment, bands }: Migration["from"]): fc.Arbitrary<Migration["before"]> {
+  const points = bands.reduce((sum, band, d) => sum + (model.dimensions[d]?.bands[band - 1]?.points ?? 0), 0);
+  return fc.record({
+    firstOrder: fc.option(instant),
+    lastOrder: fc.option(instant),
+    orders: count,
+    spend: money,
+    ordersEver: count,
+    spendEver: money,
+    points: fc.constant(segment === null ? 0 : points),
+  });
+}
+
+/** Any migration of `now`; `changed`: of a change from `then`. */
+function anyMigration(changed: boolean): fc.Arbitrary<Migration> {
+  return fc.nat(now.models.length - 1).chain((number) => {
+    const model = now.models[number] as Model;
+    const before = changed ? (then.models.find(({ name }) => name === model.name) ?? model) : model;
+    return fc.tuple(anyPlace(before), anyPlace(model)).chain(([from, to]) =>
+      fc.record({
+        type: fc.constant("migration" as const),
+        number: count,
+        previous: count,
+        model: fc.constant(number),
+        customer: id(256),
+        revision: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+        time: instant,
+        silent: fc.boolean(),
+        from: fc.constant(from),
+        to: fc.constant(to),
+        cause: fc.record({
+          kind: changed ? fc.constant("model" as const) : fc.constantFrom(...CAUSES),
+          event: fc.option(id(128)),
+          order: fc.option(id(128)),
+          channel: fc.option(id(64)),
+          time: fc.option(instant),
+        }),
+        before: anyValues(before, from),
+        after: anyValues(model, to),
+        next: fc.option(fc.record({ at: instant, segment: fc.nat(model.segments.length - 1) })),
+        due: fc.option(instant),
+        sequence: count,
+        clock: instant,
+      }),
+    );
+  });
+}
+
+test.each([false, true])("any record, through a change of models: %s", (changed) => {
+  const former = changed ? { former: then } : {};
+  fc.assert(
+    fc.property(fc.array(anyMigration(changed), { minLength: 1, maxLength: 8 }), (some) => {
+      const channels = new Channels();
+      const output = outputOf(some, channels);
+      const names = {
+        models: now.models,
+        former: changed ? now.models.map(({ name }) => then.models.find((model) => model.name === name)) : [],
+        channelName: channels.nameOf,
+      };
+      for (const [i, record] of encode(some, now, { partition: 7, ...former }).entries()) {
+        const migration = some[i] as Migration;
+        const event = migrationEvent(migration, now, changed ? then : now);
+        expect(Buffer.from(record.body).toString()).toBe(JSON.stringify(event));
+        expect(decodeHead(record.head)).toEqual({
+          "Content-Type": "application/cloudevents+json",
+          "Tidemark-Position": String(migration.sequence),
+          "Tidemark-Clock": String(migration.clock),
+          "Tidemark-Previous": String(migration.previous),
+        });
+        expect(record).toMatchObject({ number: migration.number, position: migration.sequence });
+        expect(output.read(names)).toEqual(migration);
+        output.next();
+      }
+    }),
+    { numRuns: 150 },
+  );
 });
 
 test("a model without tenure says nothing of it", () => {
   const { tenure: _, ...rest } = retail;
   const plain = parseConfigObject({ models: [{ ...rest, segments: retail.segments.slice(0, 2) }] }).settings;
   const event = parseMigration(
-    migrationBody(
+    bodyOf(
       { ...vipNoMore, from: { ...vipNoMore.from, bands: [1, 1, 1] }, to: { segment: 2, since: D0, bands: [2, 1, 1] } },
       plain,
     ),
@@ -138,7 +235,7 @@ test("a change of the models speaks of both: the old names and the new ones", ()
     to: { segment: 0, since: D0 + 41 * DAY, bands: [1, 1, 1] },
     cause: { kind: "model", event: null, order: null, channel: null, time: null },
   };
-  const event = parseMigration(migrationBody(migration, now, settings));
+  const event = parseMigration(bodyOf(migration, now, settings));
   expect(event?.data.change).toBe("segment");
   expect(event?.data.modelVersion).toBe(now.models[0]?.version);
   expect(event?.data.from).toMatchObject({ segment: "VIP", recency: "short", tenure: "established" });
@@ -150,19 +247,20 @@ test("a change of the models speaks of both: the old names and the new ones", ()
     monetary: "spender",
   });
   expect(event?.data.cause.boundaries).toEqual(["recency: short → fresh", "tenure: established → none"]);
-  expect(encodeMigration(migration, now, 0, settings).subject).toBe("tidemark.migrations.0.retail.segment.vip.top");
+  const [record] = encode([migration], now, { former: settings });
+  expect(record?.subject).toBe("tidemark.migrations.0.retail.segment.vip.top");
 });
 
 test("a migration that does not fit its settings is refused, not guessed at", () => {
-  expect(() => migrationBody({ ...vipNoMore, model: 1 }, settings)).toThrow("no model 1 in the settings");
+  expect(() => bodyOf({ ...vipNoMore, model: 1 }, settings)).toThrow("no model 1 in the settings");
   const place = { ...vipNoMore.to, segment: 9 };
-  expect(() => migrationBody({ ...vipNoMore, to: place }, settings)).toThrow("model retail has no segment 9");
+  expect(() => bodyOf({ ...vipNoMore, to: place }, settings)).toThrow("model retail has no segment 9");
   const bands = { ...vipNoMore.to, bands: [7, 0, 0, 0] };
-  expect(() => migrationBody({ ...vipNoMore, to: bands }, settings)).toThrow("recency has no band 7");
+  expect(() => bodyOf({ ...vipNoMore, to: bands }, settings)).toThrow("recency has no band 7");
 });
 
 test("readers take unknown causes and fields, and nothing that is no migration", () => {
-  const body = migrationBody(vipNoMore, settings)
+  const body = bodyOf(vipNoMore, settings)
     .replace('"kind":"recency"', '"kind":"merge"')
     .replace('"data":{', '"extra":1,"data":{"more":[],');
   expect(parseMigration(body)?.data.cause.kind).toBe("merge");
@@ -170,6 +268,17 @@ test("readers take unknown causes and fields, and nothing that is no migration",
   expect(parseMigration("null")).toBeUndefined();
   expect(parseMigration("{")).toBeUndefined();
   expect(parseMigration(new Uint8Array([0xff, 0x00]))).toBeUndefined();
+});
+
+test("records stay as they are while others are written, over many chunks", () => {
+  const all = encode(
+    Array.from({ length: 2000 }, (_, i) => ({ ...firstOrder, number: i, customer: `c${i}` })),
+    settings,
+  );
+  for (const [i, { number, body }] of all.entries()) {
+    expect(number).toBe(i);
+    expect(parseMigration(body)?.subject).toBe(`c${i}`);
+  }
 });
 
 test("a dead letter keeps the bytes; the headers say the rest", () => {
@@ -187,43 +296,45 @@ test("a dead letter keeps the bytes; the headers say the rest", () => {
     clock: D0,
   } as const;
   const record = encodeDeadLetter(dead, settings, 2);
-  expect(record).toEqual({
-    number: 5,
-    subject: "tidemark.dead.2.wrongType",
-    headers: {
-      "Content-Type": "application/octet-stream",
-      "Tidemark-Reason": "wrongType",
-      "Tidemark-Subject": "tidemark.orders.2.web",
-      "Tidemark-Position": "77",
-      "Tidemark-Index": "3",
-      "Tidemark-Length": "100000",
-      "Tidemark-Clock": String(D0),
-      "Tidemark-Customer": "j%C3%BCrgen%0D%0AX%3A%20y",
-    },
-    body: bytes,
+  const { head, ...rest } = record;
+  expect(rest).toEqual({ number: 5, position: 77, subject: "tidemark.dead.2.wrongType", body: bytes });
+  expect(decodeHead(head)).toEqual({
+    "Content-Type": "application/octet-stream",
+    "Tidemark-Reason": "wrongType",
+    "Tidemark-Subject": "tidemark.orders.2.web",
+    "Tidemark-Position": "77",
+    "Tidemark-Index": "3",
+    "Tidemark-Length": "100000",
+    "Tidemark-Clock": String(D0),
+    "Tidemark-Customer": "j%C3%BCrgen%0D%0AX%3A%20y",
   });
-  expect(encodeDeadLetter({ ...dead, customer: null }, settings, 2).headers).not.toHaveProperty("Tidemark-Customer");
+  const unreadable = encodeDeadLetter({ ...dead, customer: null }, settings, 2);
+  expect(decodeHead(unreadable.head)).not.toHaveProperty("Tidemark-Customer");
 });
 
-test("instants are written as Date writes them", () => {
-  const instants = [
-    0,
-    1,
-    -1,
-    999,
-    1000,
-    DAY - 1,
-    DAY,
-    -DAY,
-    D0,
-    D0 + 12_345_678,
-    Date.UTC(2000, 1, 29, 23, 59, 59, 999),
-  ];
-  for (const ms of [...instants, 253_402_300_799_999, 253_402_300_800_000]) {
-    expect(formatInstant(ms)).toBe(new Date(ms).toISOString());
-  }
-  for (let i = 0; i < 10_000; i++) {
-    const ms = i * 86_412_345 + (i % 1000);
-    expect(formatInstant(ms)).toBe(new Date(ms).toISOString());
+test("instants are written as Date writes them, integers as numbers are", () => {
+  const writer = new ByteWriter();
+  const written = (write: () => void) => {
+    writer.reserve(64);
+    const from = writer.at;
+    write();
+    return text(writer.since(from));
+  };
+  const check = (ms: number) => expect(written(() => writer.instant(ms))).toBe(JSON.stringify(new Date(ms)));
+  for (const ms of [1, -1, 999, 1000, DAY - 1, DAY, -DAY, D0, D0 + 12_345_678, Date.UTC(2000, 1, 29, 23, 59, 59, 999)])
+    check(ms);
+  // The first and last instants of four digits of a year, and beyond.
+  for (const ms of [253_402_300_799_999, 253_402_300_800_000, -62_167_219_200_000, -62_167_219_200_001]) check(ms);
+  for (let i = 1; i < 10_000; i++) check(i * 86_412_345 + (i % 1000));
+  expect(written(() => writer.instant(0))).toBe("null");
+  for (let exponent = 0; exponent <= 53; exponent++) {
+    for (const value of [
+      2 ** exponent - 1,
+      2 ** exponent,
+      10 ** (exponent % 16),
+      10 ** (exponent % 16) - 1,
+      -(2 ** exponent),
+    ])
+      expect(written(() => writer.integer(value))).toBe(String(value));
   }
 });
