@@ -7,6 +7,8 @@ import { childArgument } from "./child.js";
 export interface Empty {
   /** From before the first import to the last partition ready. */
   readonly ms: number;
+  /** Processor time of that, of all threads. */
+  readonly cpuMs: number;
   /** Memory of the whole process, and what came of it with the engine. */
   readonly residentBytes: number;
   readonly addedBytes: number;
@@ -15,6 +17,7 @@ export interface Empty {
 
 const text = childArgument<string>();
 const before = process.memoryUsage().rss;
+const cpuBefore = process.cpuUsage();
 const started = performance.now();
 const { loadKernel } = await import("../connectors/cli/kernel.js");
 const { Partition } = await import("../runtime/partition.js");
@@ -28,9 +31,11 @@ const all = Array.from(
   (_, partition) => new Partition({ wasm, settings, partition, seed }),
 );
 const ms = performance.now() - started;
+const cpu = process.cpuUsage(cpuBefore);
 const residentBytes = process.memoryUsage().rss;
 const empty: Empty = {
   ms,
+  cpuMs: (cpu.user + cpu.system) / 1000,
   residentBytes,
   addedBytes: residentBytes - before,
   reservedBytes: all.reduce((sum, partition) => sum + partition.stats().memoryBytes, 0),

@@ -42,13 +42,13 @@ function worse(rounds: readonly (readonly Empty[])[], of: (empty: Empty) => numb
   const each = rounds.map((round) => round.map(of));
   const medians = each.map(median);
   const parts = LAYOUTS.map(({ partitions }, n) => {
-    const [reserved, added] = [
-      rounds[n]?.[0]?.reservedBytes ?? 0,
-      median((rounds[n] ?? []).map(({ addedBytes }) => addedBytes)),
-    ];
+    const round = rounds[n] as readonly Empty[];
+    const reserved = median(round.map(({ reservedBytes }) => reservedBytes)) / 2 ** 30;
+    const added = median(round.map(({ addedBytes }) => addedBytes)) / 2 ** 20;
+    const cpu = median(round.map(({ cpuMs }) => cpuMs));
     return (
-      `${partitions === 1 ? "one partition" : `${partitions} partitions`} ${medians[n]?.toFixed(0)}, ` +
-      `${(reserved / 2 ** 30).toFixed(1)} GiB reserved, ${(added / 2 ** 20).toFixed(0)} MiB more than Node alone`
+      `${partitions === 1 ? "one partition" : `${partitions} partitions`} ${medians[n]?.toFixed(0)} ` +
+      `(${reserved.toFixed(1)} GiB reserved, ${added.toFixed(0)} MiB more than Node alone, ${cpu.toFixed(0)} ms of processor)`
     );
   });
   return { figures: each[medians.indexOf(Math.max(...medians))] as number[], note: `the more of ${parts.join("; ")}` };
