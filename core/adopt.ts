@@ -21,6 +21,7 @@ import {
   setSince,
   sinceOf,
 } from "./customers";
+import { noteChanged } from "./digest";
 import { nextChange, retire } from "./fire";
 import {
   COLD_HEAD_BYTES,
@@ -137,6 +138,7 @@ function adopt(number: u32, from: usize): void {
   for (let m: u32 = 0; m < S.models; m++) fill(number, customer, m, from);
   while (cold.oldest != 0 && leave(timeAt(cold.oldest), S.horizon) <= S.clock) retire(customer);
   if ((customer.flags & HAS_ROWS) != 0) for (let m: u32 = 0; m < S.models; m++) compare(customer, m, from);
+  noteChanged(number);
   arm(number, nextChange(customer));
 }
 

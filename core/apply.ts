@@ -3,6 +3,7 @@
 import * as underWay from "./cause";
 import { addChannel } from "./channels";
 import { Customer, HAS_ROWS, addCustomer, armedOf, coldRowAt, customerAt, notePast, numberOf, rowAt } from "./customers";
+import { noteChanged } from "./digest";
 import { forgetOrder, nextChange } from "./fire";
 import * as ITEM from "./item";
 import { Item } from "./item";
@@ -71,6 +72,7 @@ export function apply(item: Item): void {
   const number =
     judged.customer != 0 ? judged.customer : addCustomer(judged.customerHash, item.customer, item.customerLength);
   const customer = customerAt(number);
+  noteChanged(number);
   if (action == judged.NEW_ORDER) {
     giveRows(customer);
     newOrder(item, channel, number, customer);

@@ -13,6 +13,7 @@ import {
   notePast,
   rowAt,
 } from "./customers";
+import { noteChanged } from "./digest";
 import { nextOf } from "./forecast";
 import {
   countEntries,
@@ -113,7 +114,10 @@ function fireAt(number: u32, customer: Customer, instant: i64): bool {
     retire(customer);
   }
   arm(number, next);
-  if (fires) S.fired++;
+  if (fires) {
+    noteChanged(number);
+    S.fired++;
+  }
   return fires;
 }
 

@@ -27,6 +27,7 @@ import { nextExpiry } from "./parked";
 export { beginMessage, decodeBlock };
 export * from "./adopt";
 export * from "./border";
+export { scan } from "./scan";
 
 /** What `run` and `tick` return. */
 export const DONE: i32 = 0;

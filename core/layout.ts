@@ -9,6 +9,7 @@
 //   takes       TAKES        MODELS_MAX × 256          does model m take channel c               kernel
 //   cells       CELLS        MODELS_MAX × 64 Ki        cell → segment                            runtime, once
 //   counts      COUNTS       MODELS_MAX × 64 Ki × 4    customers in each cell                    kernel
+//   scan        SCAN         0x80000                   a candidate model, its tables and counts  runtime, kernel
 //   items       ITEMS        ITEMS_MAX × 128           decoded items of the block under way      decoder
 //   scratch     SCRATCH      ITEMS_MAX × 2 KiB         unescaped strings and digits of items     decoder
 //   found       FOUND        (FOUND_MAX + 1) × 384     values found in the first items           decoder
@@ -21,6 +22,8 @@
 //   colds       colds        customerMax × coldBytes   the rest of both                          kernel
 //   ids         ids          idBytesMax                customer ids, each behind its length      kernel
 //   timers      timers       about customerMax × 8.6   tree of what falls due next               kernel
+//   digests     digests      a model customerMax × 4   what a scan needs of each row             kernel
+//   changed     changed      customerMax / 8           whose digests are not made yet            kernel
 //   eventSlots  eventSlots   eventSlotCount × 8        event identity → entry of the log         kernel
 //   log         log          entryMax × 48             orders, reversals and what hangs on them  kernel
 //
@@ -48,7 +51,11 @@ export const CHANNELS: usize = MODELS + <usize>MODELS_MAX * MODEL_BYTES;
 export const TAKES: usize = CHANNELS + <usize>CHANNELS_MAX * CHANNEL_BYTES;
 export const CELLS: usize = TAKES + <usize>MODELS_MAX * CHANNELS_MAX;
 export const COUNTS: usize = CELLS + <usize>MODELS_MAX * CELLS_MAX;
-export const ITEMS: usize = COUNTS + <usize>MODELS_MAX * CELLS_MAX * 4;
+export const SCAN: usize = COUNTS + <usize>MODELS_MAX * CELLS_MAX * 4;
+export const SCAN_LIST: usize = SCAN + 0x1000;
+export const SCAN_TABLES: usize = SCAN + 0x8000;
+export const SCAN_COUNTS: usize = SCAN + 0x30000;
+export const ITEMS: usize = SCAN + 0x80000;
 export const SCRATCH: usize = ITEMS + <usize>ITEMS_MAX * ITEM_BYTES;
 export const FOUND: usize = SCRATCH + <usize>ITEMS_MAX * SCRATCH_BYTES;
 export const SHAPES: usize = FOUND + <usize>(FOUND_MAX + 1) * FOUND_BYTES;
@@ -72,6 +79,9 @@ export let ids: usize = 0;
 export let timers: usize = 0;
 /** Leaf of customer 0: how many stand above the leaves. */
 export let timerLeaf: u32 = 0;
+export let digests: usize = 0;
+export let digestBytes: u32 = 0; // of a model
+export let changed: usize = 0;
 export let eventSlots: usize = 0;
 export let log: usize = 0;
 
@@ -118,6 +128,11 @@ export function plan(customerCount: u32, entryCount: u32, idBytes: u32, models: 
   end = Math.ceil((end + 8) / 128) * 128 - 8;
   timers = <usize>end;
   end += (<f64>timerLeaf + <f64>(customerCount | 15) + 1) * 8;
+  digests = <usize>end;
+  digestBytes = ((customerCount + 2) & ~1) * 4;
+  end += <f64>digestBytes * <f64>models;
+  changed = <usize>end;
+  end += <f64>((customerCount >> 6) + 1) * 8;
   eventSlots = <usize>end;
   end += <f64>eventSlotCount * 8;
   log = <usize>end;

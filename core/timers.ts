@@ -113,6 +113,14 @@ export function arm(number: u32, instant: i64): void {
   return S.dueAt == S.dueCount && load<f64>(timers) > keyOf(now);
 }
 
+/** May the customer's rows be due up to `now`? Also true of one in the block. */
+export function mayBeDue(number: u32, now: i64): bool {
+  const key = load<f64>(keyAt(leafOf(number)));
+  if (key != 0) return key <= keyOf(now);
+  const armed = armedOf(customerAt(number));
+  return armed != 0 && armed <= now;
+}
+
 /** No timer is armed before this instant; NEVER where there is none. */
 export function nextArmed(): i64 {
   return S.dueAt == S.dueCount ? instantOf(load<f64>(timers)) : armedOf(customerAt(blockAt(S.dueAt)));

@@ -322,6 +322,17 @@ export class Kernel {
     return this.#words.slice(at / 4, at / 4 + (this.#models[model] as Model).cells.length);
   }
 
+  /**
+   * Customers in each cell of a candidate at T, if its limits held now: a copy. It has the dimensions of model
+   * `number`, with the same windows. Nothing changes.
+   */
+  scan(number: number, candidate: Model): Uint32Array {
+    this.#bytes.set(encodeModel(candidate), this.#constant("SCAN"));
+    this.#call("scan", number, candidate.cells.length);
+    const at = this.#constant("SCAN_COUNTS") / 4;
+    return this.#words.slice(at, at + candidate.cells.length);
+  }
+
   /** T, ms. */
   get clock(): number {
     return this.#call("clock");

@@ -312,18 +312,32 @@ export class Partition {
 
   /** Customers in each cell and segment of each model. */
   counts(): ModelCounts[] {
+    return this.#settings.models.map((model, number) => this.#countsOf(model, this.#kernel.cells(number)));
+  }
+
+  /**
+   * Customers in each cell and segment of a candidate, if it held at the clock in place of the model of its name: other
+   * limits, rules and numbers of bands, but the same measures and windows (else RangeError). Exact, also while rows are
+   * overdue. Nothing changes. Cost: about a nanosecond a customer, and more for each that changed since the last time.
+   */
+  recount(candidate: Model): ModelCounts {
+    const number = this.#settings.models.findIndex(({ name }) => name === candidate.name);
+    const model = this.#settings.models[number];
+    if (model === undefined) throw new RangeError(`there is no model ${candidate.name}`);
+    if (!measuresAlike(model, candidate)) throw new RangeError(`${candidate.name} has other measures or windows`);
+    return this.#countsOf(candidate, this.#kernel.scan(number, candidate));
+  }
+
+  #countsOf(model: Model, cells: Uint32Array): ModelCounts {
     const customers = this.#kernel.appliedCount;
-    return this.#settings.models.map((model, number) => {
-      const cells = this.#kernel.cells(number);
-      const segments = model.segments.map(() => 0);
-      let placed = 0;
-      for (const [cell, count] of cells.entries()) {
-        const segment = model.cells[cell] as number;
-        segments[segment] = (segments[segment] as number) + count;
-        placed += count;
-      }
-      return { model: model.name, cells, segments, none: customers - placed, customers };
-    });
+    const segments = model.segments.map(() => 0);
+    let placed = 0;
+    for (const [cell, count] of cells.entries()) {
+      const segment = model.cells[cell] as number;
+      segments[segment] = (segments[segment] as number) + count;
+      placed += count;
+    }
+    return { model: model.name, cells, segments, none: customers - placed, customers };
   }
 
   stats(): PartitionStats {
@@ -362,4 +376,17 @@ export class Partition {
   memory(): Uint8Array {
     return this.#kernel.memory();
   }
+}
+
+/** Whether rows of one are rows of the other, but for bands and segments. */
+function measuresAlike(one: Model, other: Model): boolean {
+  const told = ({ channels, currency, otherCurrency, fullRefund, dimensions }: Model) =>
+    JSON.stringify([
+      channels,
+      currency,
+      otherCurrency,
+      fullRefund,
+      dimensions.map(({ measure, windowMs }) => [measure, String(windowMs)]),
+    ]);
+  return told(one) === told(other);
 }
