@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { nearest } from "../runtime/config/index.js";
 import { describeMachine, type Machine, observeMachine } from "./machine.js";
 import { memoryBenches } from "./memory.js";
+import { duckdbBenches } from "./peer/duckdb.js";
 import { mapBenches } from "./peer/map.js";
 import type { Bench, Result } from "./result.js";
 import { startBenches } from "./start.js";
@@ -13,7 +14,7 @@ const FAILED = 1;
 const USAGE = 2;
 
 /** All benches, in the order of the table. */
-const BENCHES: readonly Bench[] = [...memoryBenches, ...startBenches, ...mapBenches];
+const BENCHES: readonly Bench[] = [...memoryBenches, ...startBenches, ...mapBenches, ...duckdbBenches];
 
 const RESULTS_FILE = new URL("../../bench/RESULTS.md", import.meta.url);
 /** Between these lines of RESULTS.md, what is written is replaced; the rest of the file is written by hand. */

@@ -2,7 +2,6 @@
  * In a process of its own: Tidemark's partition, or the peer, with a stream of messages read from a file. It takes the
  * history first; then each message from its parent is a number of input messages to take, and it answers with Took.
  */
-import { readFileSync } from "node:fs";
 import { loadKernel } from "../../connectors/cli/kernel.js";
 import { settingsFromJson } from "../../runtime/config/index.js";
 import { Partition } from "../../runtime/partition.js";
@@ -10,7 +9,8 @@ import type { InputMessage } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { ordersSubject } from "../../runtime/subjects.js";
 import { childArgument } from "../child.js";
-import { HEAD_BYTES } from "./frame.js";
+import { answerEach, type Spent, spend } from "./companion.js";
+import { readFrames } from "./frame.js";
 import { Service } from "./service.js";
 
 export interface ContestantSpec {
@@ -21,16 +21,12 @@ export interface ContestantSpec {
 }
 
 /** What came of the messages of one request. */
-export interface Took {
-  readonly ms: number;
-  /** Of all threads of the process. */
-  readonly cpuMs: number;
+export interface Took extends Spent {
   readonly records: number;
   /** Of all records' bodies. */
   readonly bytes: number;
   /** Customers in each segment, at the end of them. */
   readonly segments: readonly number[];
-  readonly residentBytes: number;
 }
 
 /** Messages of one call of `apply`, as an owner takes them from the broker. */
@@ -78,49 +74,16 @@ function peer(settings: Settings): Contestant {
   };
 }
 
-function readMessages(file: string, settings: Settings): InputMessage[] {
-  const all = readFileSync(file);
-  const subject = ordersSubject(settings.name, 0, "web");
-  const messages: InputMessage[] = [];
-  for (let at = 0; at < all.length; ) {
-    const length = all.readUInt32LE(at + 8);
-    messages.push({
-      sequence: messages.length + 1,
-      stamp: all.readDoubleLE(at),
-      subject,
-      source: 0,
-      control: false,
-      silent: false,
-      body: all.subarray(at + HEAD_BYTES, at + HEAD_BYTES + length),
-    });
-    at += HEAD_BYTES + length;
-  }
-  return messages;
-}
-
-process.on("disconnect", () => process.exit(0));
 const spec = childArgument<ContestantSpec>();
 const settings = settingsFromJson(spec.settings);
 if (settings === undefined) throw new Error("these are no settings");
 const contestant = spec.who === "peer" ? peer(settings) : tidemark(settings);
-const messages = readMessages(spec.file, settings);
+const messages = readFrames(spec.file, ordersSubject(settings.name, 0, "web"), 1);
 let next = 0;
-process.on("message", (count: number) => {
+answerEach(async (count: number): Promise<Took> => {
   const some = messages.slice(next, next + count);
   if (some.length < count) throw new Error(`the stream ends ${count - some.length} messages early`);
   next += count;
-  const before = process.cpuUsage();
-  const started = performance.now();
-  const { records, bytes } = contestant.take(some);
-  const ms = performance.now() - started;
-  const { user, system } = process.cpuUsage(before);
-  const took: Took = {
-    ms,
-    cpuMs: (user + system) / 1000,
-    records,
-    bytes,
-    segments: contestant.segments(),
-    residentBytes: process.memoryUsage().rss,
-  };
-  process.send?.(took);
+  const { given, ...spent } = await spend(() => contestant.take(some));
+  return { ...spent, ...given, segments: contestant.segments() };
 });

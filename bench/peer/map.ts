@@ -3,20 +3,19 @@
  * through what a team would write by hand (see service.ts), on the same messages. Each runs in a fresh process of its
  * own, in turn, one at a time; they must say the same.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { compileSettings, settingsToJson } from "../../runtime/config/index.js";
 import { runChild } from "../child.js";
 import { type Bench, type BenchOptions, type Result, withRatioGoal } from "../result.js";
 import { inTurn, median, roundsOf } from "../rounds.js";
+import { Companion } from "./companion.js";
 import type { ContestantSpec, Took } from "./contestant.js";
-import { PER_MESSAGE, type StreamSpec } from "./frame.js";
+import type { StreamSpec } from "./stream.js";
 
 const RATIO_MIN = 5;
+const PER_MESSAGE = 100;
 /** Messages that warm up, and messages of a round. */
 const WARM_UP = 500;
 const ROUND = { full: 1000, quick: 300 };
@@ -44,35 +43,8 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** A contestant's process. */
-class Child {
-  readonly #process: ChildProcess;
-  readonly #exit: Promise<unknown>;
-
-  constructor(spec: ContestantSpec) {
-    // The peer's best: with the defaults of 16 MiB and about 4 GiB it spends more of its time on garbage.
-    const options = ["--max-semi-space-size=64", "--max-old-space-size=12000"];
-    this.#process = fork(fileURLToPath(new URL("./contestant.js", import.meta.url)), [JSON.stringify(spec)], {
-      execArgv: [...process.execArgv, ...options],
-    });
-    this.#exit = once(this.#process, "exit").then(([code, signal]) => {
-      throw new Error(`${spec.who} ended with ${signal ?? `exit code ${code}`}`);
-    });
-    // It is asked for its end in `take`; one that is stopped has nobody to tell.
-    this.#exit.catch(() => {});
-  }
-
-  /** Lets it take so many messages more. Throws where the process ends. */
-  async take(messages: number): Promise<Took> {
-    this.#process.send(messages);
-    const [took] = (await Promise.race([once(this.#process, "message"), this.#exit])) as [Took];
-    return took;
-  }
-
-  stop(): void {
-    this.#process.kill("SIGKILL");
-  }
-}
+/** The peer's best: with Node's own 16 MiB and about 4 GiB it spends more of its time on garbage. */
+const HEAP = ["--max-semi-space-size=64", "--max-old-space-size=12000"];
 
 async function measure({ name, mix, historyEach, says }: Row, options: BenchOptions): Promise<Result> {
   const { quick, note } = options;
@@ -81,13 +53,14 @@ async function measure({ name, mix, historyEach, says }: Row, options: BenchOpti
   const roundMessages = quick ? ROUND.quick : ROUND.full;
   const historyMessages = (customers * historyEach) / PER_MESSAGE;
   const folder = mkdtempSync(join(tmpdir(), "tidemark-peer-"));
-  const children: Child[] = [];
+  const children: Companion<number, Took>[] = [];
   try {
     const file = join(folder, "stream");
     const stream: StreamSpec = {
       file,
       customers,
       history: customers * historyEach,
+      perMessage: PER_MESSAGE,
       messages: WARM_UP + rounds * roundMessages,
       mix,
       rate: customers / 20_000,
@@ -100,8 +73,9 @@ async function measure({ name, mix, historyEach, says }: Row, options: BenchOpti
         models: [{ use: "threebands", currency: "EUR" }],
       }),
     );
-    const start = (who: ContestantSpec["who"]): Child => {
-      const child = new Child({ who, file, settings });
+    const start = (who: ContestantSpec["who"]) => {
+      const spec: ContestantSpec = { who, file, settings };
+      const child = new Companion<number, Took>("peer/contestant", spec, HEAP);
       children.push(child);
       return child;
     };
@@ -110,16 +84,16 @@ async function measure({ name, mix, historyEach, says }: Row, options: BenchOpti
       ["tidemark", ours],
       ["peer", theirs],
     ] as const) {
-      const { ms } = await child.take(historyMessages);
+      const { ms } = await child.ask(historyMessages);
       note(`${name}: ${who} took the history of ${customers * historyEach} orders in ${(ms / 1000).toFixed(1)} s`);
     }
 
     const said = new Map<string, Took[]>();
-    const contestant = (who: string, child: Child) => ({
+    const contestant = (who: string, child: Companion<number, Took>) => ({
       name: who,
       measure: async (round: number) => {
         const count = round < 0 ? WARM_UP : roundMessages;
-        const took = await child.take(count);
+        const took = await child.ask(count);
         said.set(who, [...(said.get(who) ?? []), took]);
         return (count * PER_MESSAGE * 1000) / took.ms;
       },
@@ -127,13 +101,12 @@ async function measure({ name, mix, historyEach, says }: Row, options: BenchOpti
     const figures = await inTurn([contestant("tidemark", ours), contestant(name, theirs)], { rounds, note });
     const records = compare(said.get("tidemark") ?? [], said.get(name) ?? []);
 
-    const { limit: _limit, ...result } = figures.result(name, "orders/s", "tidemark");
     const ratio = median(figures.of("tidemark").map((figure, n) => figure / (figures.of(name)[n] as number)));
     const each = records / (rounds * roundMessages * PER_MESSAGE);
     const oursMedian = Math.round(median(figures.of("tidemark")) / 1000);
     return withRatioGoal(
       {
-        ...result,
+        ...figures.result(name, "orders/s"),
         ratio,
         note:
           `theirs; ours ${oursMedian.toLocaleString("en-US")} k orders/s; ${says}; ` +

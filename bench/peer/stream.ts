@@ -1,13 +1,8 @@
-/**
- * In a process of its own: writes the messages of one row to a file, so that nobody's heap or clock knows of their
- * making.
- */
-import { closeSync, openSync, writeSync } from "node:fs";
-import { Encoder } from "@msgpack/msgpack";
+/** In a process of its own: writes the messages of one row to a file, so that nobody's heap or clock knows of it. */
 import { Random } from "../../runtime/random.js";
 import { type ShopEvent, simulateTraffic } from "../../runtime/simulate.js";
 import { childArgument } from "../child.js";
-import { HEAD_BYTES, PER_MESSAGE, type StreamSpec } from "./frame.js";
+import { type Arrival, FrameWriter } from "./frame.js";
 
 const DAY = 86_400_000;
 /** All bought within the last month, as they do in a shop as busy as the measured one. */
@@ -15,10 +10,18 @@ const HISTORY_DAYS = 25;
 /** When the measured orders begin. */
 const NOW = Date.UTC(2026, 0, 1);
 
-type Event = Pick<ShopEvent, "id" | "customer" | "time" | "channel"> & { readonly amount?: number };
-interface Arrival {
-  readonly at: number;
-  readonly event: Event;
+export interface StreamSpec {
+  readonly file: string;
+  readonly customers: number;
+  /** Orders before the measured ones, in all; each customer has one at least. A multiple of `perMessage`. */
+  readonly history: number;
+  readonly perMessage: number;
+  /** Messages that are measured. */
+  readonly messages: number;
+  /** What is measured: the shop's own mix of live orders, or orders of customers drawn evenly, all in time. */
+  readonly mix: "shop" | "intime";
+  /** Orders a second of the measured stream's own time. */
+  readonly rate: number;
 }
 
 /** In time order; the n-th order of everyone comes before the next one of anyone. */
@@ -42,46 +45,21 @@ function* inTime({ customers, rate }: StreamSpec): Generator<Arrival> {
   }
 }
 
-function order(number: number, id: string, time: number, random: Random): Event {
+function order(number: number, id: string, time: number, random: Random): ShopEvent {
   // So little that of someone who bought before hardly a band changes.
   const amount = 100 + random.below(400);
   return { id, customer: `c${String(number).padStart(6, "0")}`, time, amount, channel: "web" };
 }
 
-function writeStream(spec: StreamSpec): void {
-  const file = openSync(spec.file, "w");
-  const encoder = new Encoder({ ignoreUndefined: true });
-  const head = Buffer.alloc(HEAD_BYTES);
-  const parts: Uint8Array[] = [];
-  const flush = () => {
-    writeSync(file, Buffer.concat(parts));
-    parts.length = 0;
-  };
-  const write = (arrivals: Iterable<Arrival>, messagesMax: number) => {
-    let events: Event[] = [];
-    let messages = 0;
-    for (const { at, event } of arrivals) {
-      events.push(event);
-      if (events.length < PER_MESSAGE) continue;
-      const body = encoder.encode(events);
-      head.writeDoubleLE(at, 0);
-      head.writeUInt32LE(body.length, 8);
-      parts.push(Buffer.from(head), body);
-      if (parts.length >= 2000) flush();
-      events = [];
-      if (++messages === messagesMax) break;
-    }
-  };
-  try {
-    write(history(spec), Number.POSITIVE_INFINITY);
-    const { customers, rate } = spec;
-    const shop = { seed: 20_260_101, customers, start: NOW - 400 * DAY, end: NOW, rate };
-    write(spec.mix === "shop" ? simulateTraffic(shop) : inTime(spec), spec.messages);
-    flush();
-  } finally {
-    closeSync(file);
-  }
+const spec = childArgument<StreamSpec>();
+const { customers, rate, perMessage } = spec;
+const file = new FrameWriter(spec.file, perMessage);
+for (const arrival of history(spec)) file.write(arrival);
+const shop = { seed: 20_260_101, customers, start: NOW - 400 * DAY, end: NOW, rate };
+let left = spec.messages * perMessage;
+for (const arrival of spec.mix === "shop" ? simulateTraffic(shop) : inTime(spec)) {
+  if (left-- === 0) break;
+  file.write(arrival);
 }
-
-writeStream(childArgument<StreamSpec>());
+file.close();
 console.log("{}");
