@@ -17,8 +17,8 @@ import type { StreamSpec } from "./stream.js";
 const RATIO_MIN = 5;
 const PER_MESSAGE = 100;
 /** Messages that warm up, and messages of a round. */
-const WARM_UP = 500;
-const ROUND = { full: 1000, quick: 300 };
+const FULL = { customers: 1_000_000, warmUp: 500, round: 1000 };
+const QUICK = { customers: 100_000, warmUp: 200, round: 300 };
 
 interface Row {
   readonly name: string;
@@ -38,7 +38,7 @@ const ROWS: readonly Row[] = [
   {
     name: "peer.map.intime",
     mix: "intime",
-    historyEach: 4,
+    historyEach: 1,
     says: "small in-time orders of known customers, drawn evenly",
   },
 ];
@@ -48,9 +48,8 @@ const HEAP = ["--max-semi-space-size=64", "--max-old-space-size=12000"];
 
 async function measure({ name, mix, historyEach, says }: Row, options: BenchOptions): Promise<Result> {
   const { quick, note } = options;
-  const customers = quick ? 100_000 : 1_000_000;
+  const { customers, warmUp, round: roundMessages } = quick ? QUICK : FULL;
   const rounds = roundsOf(options);
-  const roundMessages = quick ? ROUND.quick : ROUND.full;
   const historyMessages = (customers * historyEach) / PER_MESSAGE;
   const folder = mkdtempSync(join(tmpdir(), "tidemark-peer-"));
   const children: Companion<number, Took>[] = [];
@@ -61,7 +60,7 @@ async function measure({ name, mix, historyEach, says }: Row, options: BenchOpti
       customers,
       history: customers * historyEach,
       perMessage: PER_MESSAGE,
-      messages: WARM_UP + rounds * roundMessages,
+      messages: warmUp + rounds * roundMessages,
       mix,
       rate: customers / 20_000,
     };
@@ -92,14 +91,16 @@ async function measure({ name, mix, historyEach, says }: Row, options: BenchOpti
     const contestant = (who: string, child: Companion<number, Took>) => ({
       name: who,
       measure: async (round: number) => {
-        const count = round < 0 ? WARM_UP : roundMessages;
+        const count = round < 0 ? warmUp : roundMessages;
         const took = await child.ask(count);
         said.set(who, [...(said.get(who) ?? []), took]);
         return (count * PER_MESSAGE * 1000) / took.ms;
       },
     });
     const figures = await inTurn([contestant("tidemark", ours), contestant(name, theirs)], { rounds, note });
-    const records = compare(said.get("tidemark") ?? [], said.get(name) ?? []);
+    const [our, their] = [said.get("tidemark") ?? [], said.get(name) ?? []];
+    const records = compare(our, their);
+    const cpuRatio = median(our.slice(1).map(({ cpuMs }, n) => (their[n + 1] as Took).cpuMs / cpuMs));
 
     const ratio = median(figures.of("tidemark").map((figure, n) => figure / (figures.of(name)[n] as number)));
     const each = records / (rounds * roundMessages * PER_MESSAGE);
@@ -111,7 +112,7 @@ async function measure({ name, mix, historyEach, says }: Row, options: BenchOpti
         note:
           `theirs; ours ${oursMedian.toLocaleString("en-US")} k orders/s; ${says}; ` +
           `${customers.toLocaleString("en-US")} customers, ${PER_MESSAGE} orders a message, ${each.toFixed(2)} records an order; ` +
-          "one process each, one at a time, both said the same",
+          `one process each, one at a time, both said the same; in CPU time of all threads ${cpuRatio.toFixed(1)} ×`,
       },
       "≥",
       RATIO_MIN,
