@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { nearest } from "../runtime/config/index.js";
+import { ledgerBenches } from "./ledger.js";
 import { describeMachine, type Machine, observeMachine } from "./machine.js";
 import { memoryBenches } from "./memory.js";
 import { duckdbBenches } from "./peer/duckdb.js";
@@ -14,7 +15,13 @@ const FAILED = 1;
 const USAGE = 2;
 
 /** All benches, in the order of the table. */
-const BENCHES: readonly Bench[] = [...memoryBenches, ...startBenches, ...mapBenches, ...duckdbBenches];
+const BENCHES: readonly Bench[] = [
+  ...memoryBenches,
+  ...startBenches,
+  ...mapBenches,
+  ...duckdbBenches,
+  ...ledgerBenches,
+];
 
 const RESULTS_FILE = new URL("../../bench/RESULTS.md", import.meta.url);
 /** Between these lines of RESULTS.md, what is written is replaced; the rest of the file is written by hand. */

@@ -57,6 +57,11 @@ export class Output {
     this.#end = end;
   }
 
+  /** Bytes of all records. */
+  get size(): number {
+    return this.#end;
+  }
+
   /** Whether the cursor is at a record. */
   get more(): boolean {
     return this.#at < this.#end;
