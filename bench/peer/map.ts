@@ -43,7 +43,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** The peer's best: with Node's own 16 MiB and about 4 GiB it spends more of its time on garbage. */
+/** As a team sets it for a heap of millions of objects; Node's own limit of some 4 GiB may end one. */
 const HEAP = ["--max-semi-space-size=64", "--max-old-space-size=12000"];
 
 async function measure({ name, mix, historyEach, says }: Row, options: BenchOptions): Promise<Result> {

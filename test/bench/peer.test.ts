@@ -1,6 +1,11 @@
 /** The hand-written peer of the benches says what the engine says: else comparing their speed would mean nothing. */
+import { encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { assert, describe, test } from "vitest";
+import { Service } from "../../bench/peer/service.js";
+import { compileSettings } from "../../runtime/config/index.js";
+import { simulateShop } from "../../runtime/simulate.js";
+import { ordersSubject } from "../../runtime/subjects.js";
 import { oracle } from "../oracle/oracle.js";
 import type { Input } from "../oracle/words.js";
 import { anyStream, eventStream, patience, runs, type Stream } from "../properties/streams.js";
@@ -16,6 +21,7 @@ import {
   sharedFolder,
   warnSkipped,
 } from "../support/cases.js";
+import { partitionOf } from "../support/kernel-driver.js";
 import { type Format, peerRun } from "../support/peer-driver.js";
 
 /** Cases that a service of this kind leaves out. */
@@ -87,4 +93,37 @@ describe("the peer says what the oracle says", () => {
       );
     });
   }
+});
+
+test("a simulated shop: the peer's migrations are the engine's, byte for byte and in its order", () => {
+  const day = 86_400_000;
+  const start = Date.UTC(2026, 0, 1);
+  const all = [...simulateShop({ seed: 5, customers: 400, start, end: start + 300 * day })];
+  const settings = compileSettings({
+    partitions: 1,
+    capacity: { customers: 1000, entries: 20_000 },
+    models: [
+      { use: "threebands", currency: "EUR" },
+      { use: "points", currency: "EUR" },
+    ],
+  });
+  const partition = partitionOf("release", settings);
+  const service = new Service(settings, true);
+  const text = ({ subject, body }: { subject: string; body: Uint8Array }) =>
+    `${subject} ${new TextDecoder().decode(body)}`;
+  let migrations = 0;
+  for (let at = 0, sequence = 1; at < all.length; at += 7, sequence++) {
+    const some = all.slice(at, at + 7);
+    const stamp = some.at(-1)?.at ?? start;
+    const body = encode(
+      some.map(({ event }) => event),
+      { ignoreUndefined: true },
+    );
+    const subject = ordersSubject(settings.name, 0, "web");
+    const message = { sequence, stamp, subject, source: 0, control: false, silent: false, body };
+    const expected = [...partition.apply([message])].flat().map(text);
+    assert.deepEqual(service.handle(message).map(text), expected);
+    migrations += expected.length;
+  }
+  assert(migrations > 1000, `${migrations} migrations`);
 });
