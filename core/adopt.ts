@@ -168,7 +168,7 @@ function fill(owner: u32, customer: Customer, number: u32, from: usize): void {
     cold.pastFirstHigh = kept.pastFirstHigh;
     cold.pastLastLow = kept.pastLastLow;
     cold.pastLastHigh = kept.pastLastHigh;
-    setSince(cold, sinceOf(kept));
+    setSince(row, cold, sinceOf(former, kept));
   }
   for (let entry = coldAt(owner).oldest; entry != 0; entry = orderAt(entry).next) {
     if (!takesEntry(model, number, entry)) continue;

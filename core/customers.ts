@@ -2,7 +2,7 @@
 // head and the beginnings of its rows, one a model. The rest of both lies in a region of its own.
 //
 //   customers, from a cache line on:  | head 20 | row of model 0       | row of model 1      | …
-//   colds:                            | rest 12 | rest of row 0, 28    | rest of row 1, 28   | …
+//   colds:                            | rest 12 | rest of row 0, 24    | rest of row 1, 24   | …
 //
 //   row: | bands segment everything that is one value: ROW_BYTES | a cursor and a value a window |
 
@@ -51,7 +51,7 @@ export const HAS_PARKED: u8 = 2;
   bands: u32; // four bits a dimension: its band number, 0 for none
   segment: u8; // NO_SEGMENT: in none
   pad0: u8;
-  pad1: u16;
+  sinceHigh: u16; // of the rest's sinceLow
   spendEver: i64;
   ordersEver: u32;
   newest: u32; // newest counting order in the log
@@ -61,12 +61,10 @@ export const HAS_PARKED: u8 = 2;
 
 @unmanaged export class ColdRow {
   sinceLow: u32; // when it came into its segment, 48 bits; 0 before the first migration
-  sinceHigh: u16;
-  pastFirstHigh: u16;
   pastFirstLow: u32; // first and last time of the counting orders that have left the horizon, 48 bits; 0: none
   pastLastLow: u32;
+  pastFirstHigh: u16;
   pastLastHigh: u16;
-  pad0: u16;
   revision: u32; // migrations so far
   first: u32; // oldest counting order in the log; there is one just where there is a newest
 }
@@ -140,12 +138,12 @@ export function coldRowOf(row: Row): ColdRow {
   customer.armedHigh = <u16>(instant >> 32);
 }
 
-@inline export function sinceOf(row: ColdRow): i64 {
-  return <i64>(<u64>row.sinceLow | (<u64>row.sinceHigh << 32));
+@inline export function sinceOf(row: Row, cold: ColdRow): i64 {
+  return <i64>(<u64>cold.sinceLow | (<u64>row.sinceHigh << 32));
 }
 
-@inline export function setSince(row: ColdRow, instant: i64): void {
-  row.sinceLow = <u32>instant;
+@inline export function setSince(row: Row, cold: ColdRow, instant: i64): void {
+  cold.sinceLow = <u32>instant;
   row.sinceHigh = <u16>(instant >> 32);
 }
 

@@ -92,7 +92,7 @@ export const ROW_BYTES: u32 = 24;
 export const COUNT_BYTES: u32 = 8;
 export const SUM_BYTES: u32 = 12;
 export const COLD_HEAD_BYTES: u32 = 12;
-export const COLD_ROW_BYTES: u32 = 28;
+export const COLD_ROW_BYTES: u32 = 24;
 const LINE_BYTES: u32 = 64;
 export const ENTRY_BYTES: u32 = 48;
 

@@ -194,7 +194,7 @@ function beginRecord(
   record.time = <f64>at;
   record.fromBands = bandBytes(fromBands);
   record.fromSegment = fromSegment;
-  record.fromSince = <f64>sinceOf(coldRowOf(row));
+  record.fromSince = <f64>sinceOf(row, coldRowOf(row));
   return record;
 }
 
@@ -212,10 +212,10 @@ function finishRecord(
   const cold = coldRowOf(row);
   row.bands = bands;
   row.segment = segment;
-  if (differs || sinceOf(cold) == 0) setSince(cold, at);
+  if (differs || sinceOf(row, cold) == 0) setSince(row, cold, at);
   record.toBands = bandBytes(bands);
   record.toSegment = segment;
-  record.toSince = <f64>sinceOf(cold);
+  record.toSince = <f64>sinceOf(row, cold);
   record.revision = ++cold.revision;
   forecast(row, model, number, bands, segment);
   record.due = due == NEVER ? 0 : <f64>due;
