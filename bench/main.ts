@@ -8,8 +8,10 @@ import { memoryBenches } from "./memory.js";
 import { duckdbBenches } from "./peer/duckdb.js";
 import { mapBenches } from "./peer/map.js";
 import type { Bench, Result } from "./result.js";
+import { scanBenches } from "./scan.js";
 import { startBenches } from "./start.js";
 import { figure, markdownTable, textTable } from "./table.js";
+import { timersBenches } from "./timers.js";
 
 const FAILED = 1;
 const USAGE = 2;
@@ -18,6 +20,8 @@ const USAGE = 2;
 const BENCHES: readonly Bench[] = [
   ...memoryBenches,
   ...startBenches,
+  ...timersBenches,
+  ...scanBenches,
   ...mapBenches,
   ...duckdbBenches,
   ...ledgerBenches,

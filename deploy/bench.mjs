@@ -7,7 +7,7 @@ import { ensureBuilt, newest, ROOT } from "./build.mjs";
 import { findNatsServer } from "./nats-server.mjs";
 
 /** Files of bench/core that become a Wasm module of that name in dist/bench. */
-const MODULES = ["kernel"];
+const MODULES = ["kernel", "scan"];
 
 const args = process.argv.slice(2).filter((arg) => arg !== "--build" && arg !== "--no-build");
 if (!process.argv.includes("--no-build")) build();
