@@ -8,7 +8,6 @@
 //   (behind)    steps, as they are learnt; where there is no place for another, all are forgotten
 //
 // Steps form a trie: `next` is the first that may follow, `other` the next that may stand instead of one.
-import { sameBytes } from "../bytes";
 import { SHAPES, SHAPES_BYTES, SOURCES_MAX } from "../layout";
 import { NO_PLACE, placeOf } from "./found";
 import { Entry } from "./table";
@@ -91,23 +90,32 @@ export function learnEnd(end: usize): void {
 }
 
 function learn(to: usize, behind: usize, bit: u32, place: u32, depth: i32, isEnd: bool): void {
-  last = to - from > STEP_MAX ? 0 : stepTo(to);
+  const length = to - from;
+  const canRead = from <= (<usize>memory.size() << 16) - 16;
+  const step = changetype<Step>(length <= STEP_MAX && canRead ? stepOf(length) : 0);
+  last = changetype<usize>(step);
   from = behind;
   if (last == 0) return;
-  const step = changetype<Step>(last);
   step.bit = <u16>bit;
   step.place = <u16>place;
   step.depth = <u8>depth;
   step.isEnd = <u8>isEnd;
 }
 
-/** The step of the bytes up to `to` that follows the one learnt last; 0 where there is no place for it. */
-function stepTo(to: usize): usize {
+/** From the n-th byte on, 16 - n bytes are set and n are not. */
+const MASKS: usize = memory.data<u64>([~0, ~0, 0, 0], 16);
+
+/** The step of the next `length` bytes that follows the one learnt last; 0 where there is no place for it. */
+function stepOf(length: usize): usize {
   const before = changetype<Step>(last);
+  const mask = v128.load(MASKS + 16 - min<usize>(length, 16));
+  const head = v128.and(v128.load(from), mask);
+  const tail = length > 16 ? v128.load(from + length - 16) : i64x2.splat(0);
   let count: u32 = 0;
   let behind: usize = 0;
   for (let at = before.next; at != 0; at = changetype<Step>(at).other, count++) {
-    if (isOf(changetype<Step>(at), to)) return at;
+    const others = v128.or(v128.xor(v128.load(at), head), v128.xor(v128.load(at + TAIL_AT), tail));
+    if (changetype<Step>(at).length == length && !v128.any_true(others)) return at;
     behind = at;
   }
   if (free == SHAPES_END) {
@@ -116,31 +124,17 @@ function stepTo(to: usize): usize {
   }
   const at = free;
   free += offsetof<Step>();
-  writeBytes(changetype<Step>(at), to);
+  v128.store(at, head);
+  v128.store(at + MASK_AT, mask);
+  v128.store(at + TAIL_AT, tail);
+  const step = changetype<Step>(at);
+  step.next = 0;
+  step.other = 0;
+  step.length = <u8>length;
   // As one of too many it takes the place of them all: keys that never come again would be passed for ever.
   if (behind == 0 || count == NEXT_MAX) before.next = at;
   else changetype<Step>(behind).other = at;
   return at;
-}
-
-/** Does the step have just the bytes up to `to`? */
-function isOf(step: Step, to: usize): bool {
-  const length = to - from;
-  if (step.length != length) return false;
-  const at = changetype<usize>(step);
-  if (length <= 16) return sameBytes(at, from, <u32>length);
-  return sameBytes(at, from, 16) && sameBytes(at + TAIL_AT, to - 16, 16);
-}
-
-function writeBytes(step: Step, to: usize): void {
-  const length = to - from;
-  const at = changetype<usize>(step);
-  memory.fill(at, 0, offsetof<Step>());
-  const head = min<usize>(length, 16);
-  memory.copy(at, from, head);
-  memory.fill(at + MASK_AT, 0xff, head);
-  if (length > 16) memory.copy(at + TAIL_AT, to - 16, 16);
-  step.length = <u8>length;
 }
 
 function forgetAll(): void {
