@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { nearest } from "../runtime/config/index.js";
+import { decodeBenches } from "./decode.js";
 import { ledgerBenches } from "./ledger.js";
 import { describeMachine, type Machine, observeMachine } from "./machine.js";
 import { memoryBenches } from "./memory.js";
@@ -18,6 +19,7 @@ const USAGE = 2;
 
 /** All benches, in the order of the table. */
 const BENCHES: readonly Bench[] = [
+  ...decodeBenches,
   ...memoryBenches,
   ...startBenches,
   ...timersBenches,

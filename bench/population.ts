@@ -20,13 +20,15 @@ export interface Orders {
   readonly orders: number;
   /** Bytes of a customer's id, and of an order's. */
   readonly idLength: number;
+  /** Orders before these: their ids and times go on from there, the customers are the same again. Default 0. */
+  readonly before?: number;
 }
 
 /**
  * Messages that bring `orders` customers with one order each. The body is written over by the next one: what wants to
  * keep it copies it.
  */
-export function* messagesOf({ orders, idLength }: Orders): Generator<InputMessage> {
+export function* messagesOf({ orders, idLength, before = 0 }: Orders): Generator<InputMessage> {
   if (orders % PER_MESSAGE !== 0) throw new Error(`${orders} orders are not whole messages of ${PER_MESSAGE}`);
   const customer = `c${"0".repeat(idLength - 1)}`;
   const id = `o${"0".repeat(idLength - 1)}`;
@@ -41,13 +43,13 @@ export function* messagesOf({ orders, idLength }: Orders): Generator<InputMessag
   const timeAt = bytes.indexOf("time") + 5 - first;
   for (let order = 0; order < orders; ) {
     for (let at = first; at < first + PER_MESSAGE * stride; at += stride) {
-      writeDigits(body, at + idLength, order);
+      writeDigits(body, at + idLength, before + order);
       writeDigits(body, at + customerAt + idLength, order);
-      view.setBigUint64(at + timeAt, BigInt(FIRST_MS + order));
+      view.setBigUint64(at + timeAt, BigInt(FIRST_MS + before + order));
       order++;
     }
-    const stamp = FIRST_MS + order;
-    const sequence = order / PER_MESSAGE;
+    const stamp = FIRST_MS + before + order;
+    const sequence = (before + order) / PER_MESSAGE;
     yield { sequence, stamp, subject: "tidemark.orders.0.web", source: 0, control: false, silent: true, body };
   }
 }
