@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { nearest } from "../runtime/config/index.js";
 import { decodeBenches } from "./decode.js";
+import { fanoutBenches } from "./fanout.js";
 import { ledgerBenches } from "./ledger.js";
 import { describeMachine, type Machine, observeMachine } from "./machine.js";
 import { memoryBenches } from "./memory.js";
@@ -27,6 +28,7 @@ const BENCHES: readonly Bench[] = [
   ...mapBenches,
   ...duckdbBenches,
   ...ledgerBenches,
+  ...fanoutBenches,
 ];
 
 const RESULTS_FILE = new URL("../../bench/RESULTS.md", import.meta.url);

@@ -1,7 +1,13 @@
 /** One connected client as the server sees it: a bounded queue, its subscriptions, and an end with a reason. */
 import { WebSocket } from "ws";
 import { CLOSE, type CloseReason, encodeMessage, type Format, type Limits, type Reply } from "./protocol.js";
+import type { Run } from "./run.js";
 import type { MigrationSubscription } from "./subscription.js";
+
+/** What `send` of ws 8 itself calls, with the frames already made (as engine.io does, too). */
+interface WithSender {
+  readonly _sender: { sendFrame(frames: readonly Buffer[], done: () => void): void };
+}
 
 /** Why a connection ended, as it is counted. `gone`: the client left by itself. */
 export const ENDS = [...(Object.keys(CLOSE) as CloseReason[]), "noPong", "gone"] as const;
@@ -42,6 +48,8 @@ export class Peer {
   readonly #traffic: Traffic;
   #drained: (() => void)[] = [];
   #end: End | undefined;
+  /** Frames that wait for the end of this turn. */
+  #run: Run | undefined;
 
   constructor(socket: WebSocket, format: Format, limits: Limits, traffic: Traffic) {
     this.#socket = socket;
@@ -60,7 +68,7 @@ export class Peer {
 
   /** Bytes handed over that the system has not taken yet. */
   get queueBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#socket.bufferedAmount + (this.#run?.bytes ?? 0);
   }
 
   get open(): boolean {
@@ -73,27 +81,54 @@ export class Peer {
 
   /** Sends bytes already in this client's format; closes the client as slow where too many wait already. */
   sendFrame(type: Reply["type"], data: string | Uint8Array, done?: () => void): void {
-    if (!this.open) return;
-    if (this.#socket.bufferedAmount > this.#limits.queueBytesMax) {
-      this.close("slow", "slow");
-      return;
-    }
-    this.#traffic.sent[type]++;
-    this.#traffic.bytes += data.length;
+    if (!this.#takes(type, data.length)) return;
+    this.flush();
     this.#socket.send(data, { binary: this.format === "msgpack" }, () => {
       done?.();
-      if (this.#socket.bufferedAmount <= this.#limits.queueBytesMax / 4) this.#wake();
+      this.#wrote();
     });
+  }
+
+  /**
+   * Puts a frame (see `frameOf`) that others get, too, behind those that wait; `flush` sends them. `empty`: the run of
+   * no frames that is common to all. Closes the client as slow where too many bytes wait already.
+   */
+  queueFrame(type: Reply["type"], frame: Buffer, empty: Run): void {
+    if (this.#takes(type, frame.length)) this.#run = (this.#run ?? empty).with(frame);
+  }
+
+  /** Sends the frames that wait in one write. */
+  flush(): void {
+    const run = this.#run;
+    this.#run = undefined;
+    if (run === undefined || this.#socket.readyState !== WebSocket.OPEN) return;
+    (this.#socket as unknown as WithSender)._sender.sendFrame([run.data], () => this.#wrote());
+  }
+
+  /** Whether one more message may be sent; it is counted. */
+  #takes(type: Reply["type"], bytes: number): boolean {
+    if (!this.open) return false;
+    if (this.queueBytes > this.#limits.queueBytesMax) {
+      this.close("slow", "slow");
+      return false;
+    }
+    this.#traffic.sent[type]++;
+    this.#traffic.bytes += bytes;
+    return true;
+  }
+
+  #wrote(): void {
+    if (this.queueBytes <= this.#limits.queueBytesMax / 4) this.#wake();
   }
 
   /** Room for more without risking to be closed as slow. */
   get roomy(): boolean {
-    return this.#socket.bufferedAmount <= this.#limits.queueBytesMax / 2;
+    return this.queueBytes <= this.#limits.queueBytesMax / 2;
   }
 
   /** Resolves when most of the queue has gone out, or the connection is over; a client that takes nothing is closed as slow. */
   async drained(): Promise<void> {
-    if (!this.open || this.#socket.bufferedAmount <= this.#limits.queueBytesMax / 4) return;
+    if (!this.open || this.queueBytes <= this.#limits.queueBytesMax / 4) return;
     await new Promise<void>((resolve) => {
       const stalled = setTimeout(() => this.close("slow", "slow"), this.#limits.stallMs);
       this.#drained.push(() => {
@@ -116,6 +151,7 @@ export class Peer {
   /** `text`: cut to what a close frame holds. */
   close(reason: CloseReason, text: string): void {
     if (!this.#finish(reason)) return;
+    this.flush();
     this.#socket.close(CLOSE[reason], cut(text, 123));
     // What waits goes out first; a client that takes nothing must not hold its queue for ever.
     setTimeout(() => this.#socket.terminate(), this.#limits.stallMs).unref();

@@ -25,6 +25,7 @@ import {
   type SubscribeCounts,
   type SubscribeMigrations,
 } from "./protocol.js";
+import { frameOf, Run } from "./run.js";
 import { LedgerGapError, MigrationSubscription } from "./subscription.js";
 import { LedgerTail, type TailRecord } from "./tail.js";
 
@@ -82,6 +83,9 @@ class Edge implements WebSocketEdge {
   #lingering: NodeJS.Timeout | undefined;
   #unlisten: (() => void) | undefined;
   #counts: readonly LiveCounts[] | undefined;
+  /** Clients with frames that wait for the end of this turn, and the run that theirs begin with. */
+  readonly #waiting = new Set<Peer>();
+  #empty = new Run();
   /** Subscriptions being made: what they need must not be stopped meanwhile. */
   #arriving = 0;
   #opened = 0;
@@ -368,22 +372,34 @@ class Edge implements WebSocketEdge {
   }
 
   #broadcast(record: TailRecord): void {
-    const frames = new Map<string, Buffer>();
+    const frames = { json: new Map<string, Buffer>(), msgpack: new Map<string, Buffer>() };
+    const send = (peer: Peer, id: string) => {
+      let frame = frames[peer.format].get(id);
+      if (frame === undefined) {
+        frame = frameOf(peer.format, migrationFrame(peer.format, id, this.#tail.position, record));
+        frames[peer.format].set(id, frame);
+      }
+      peer.queueFrame("migration", frame, this.#empty);
+      if (this.#waiting.size === 0) setImmediate(() => this.#flush());
+      this.#waiting.add(peer);
+    };
     for (const peer of this.#peers) {
       for (const subscription of peer.subscriptions.values()) {
         if (subscription.topic !== "migrations") continue;
         try {
-          subscription.deliver(record, (id) => {
-            const key = `${peer.format} ${id}`;
-            const frame = frames.get(key) ?? migrationFrame(peer.format, id, this.#tail.position, record);
-            frames.set(key, frame);
-            return frame;
-          });
+          subscription.deliver(record, send);
         } catch (error) {
           this.#fault(peer, error);
         }
       }
     }
+  }
+
+  /** What came in this turn goes out in one write a client: a write costs more than what it writes. */
+  #flush(): void {
+    for (const peer of this.#waiting) peer.flush();
+    this.#waiting.clear();
+    this.#empty = new Run();
   }
 
   /**

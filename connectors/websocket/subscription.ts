@@ -33,8 +33,8 @@ export class MigrationSubscription {
     return encodePosition({ epoch: this.#tail.epoch, numbers: this.#numbers });
   }
 
-  /** A record at the ledger's end. `frame` makes its bytes at the common position, at most once for all. */
-  deliver(record: TailRecord, frame: (subscription: string) => Buffer): void {
+  /** A record at the ledger's end. `send` sends it at the common position, encoded at most once for all. */
+  deliver(record: TailRecord, send: (peer: Peer, subscription: string) => void): void {
     if (this.#numbers !== undefined) {
       if (this.#live[record.partition] === true) this.#take(record);
       this.#settle();
@@ -43,7 +43,7 @@ export class MigrationSubscription {
     const event = record.event();
     if (event === null || !this.#wants(event)) return;
     this.#told = this.#tail.position;
-    this.#peer.sendFrame("migration", frame(this.id));
+    send(this.#peer, this.id);
   }
 
   /** The newest wanted records still in memory, oldest first, at the position of the tail. */
