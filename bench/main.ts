@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { nearest } from "../runtime/config/index.js";
+import { brokerBenches } from "./broker.js";
 import { decodeBenches } from "./decode.js";
 import { fanoutBenches } from "./fanout.js";
 import { ledgerBenches } from "./ledger.js";
@@ -20,6 +21,7 @@ const USAGE = 2;
 
 /** All benches, in the order of the table. */
 const BENCHES: readonly Bench[] = [
+  ...brokerBenches,
   ...decodeBenches,
   ...memoryBenches,
   ...startBenches,
