@@ -96,16 +96,22 @@ function fullKernel(more: number): Kernel {
 /** Decodes and applies the messages; how many records came of them. */
 function apply(kernel: Kernel, messages: readonly InputMessage[]): number {
   let records = 0;
+  let text = "";
+  let bytes: Uint8Array = new Uint8Array(0);
   for (let at = 0; at < messages.length; at += PER_CALL) {
-    for (const message of messages.slice(at, at + PER_CALL))
-      if (!kernel.write(message)) throw new Error("the messages do not fit the input region");
-    let status = MORE;
-    while (status === MORE) {
-      status = kernel.run();
-      for (const output = kernel.output(); output.more; output.next()) records++;
+    for (const { subject, source, silent, sequence, stamp, body } of messages.slice(at, at + PER_CALL)) {
+      if (subject !== text) [text, bytes] = [subject, Buffer.from(subject)];
+      if (!kernel.write(bytes, source, silent, sequence, stamp, body))
+        throw new Error("the messages do not fit the input region");
     }
-    if (status !== 0) throw new Error("the kernel is full");
-    kernel.clear();
+    while (kernel.begin() !== undefined) {
+      let status = MORE;
+      while (status === MORE) {
+        status = kernel.run();
+        for (const output = kernel.output(); output.more; output.next()) records++;
+      }
+      if (status !== 0) throw new Error("the kernel is full");
+    }
   }
   return records;
 }

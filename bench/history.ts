@@ -91,28 +91,19 @@ export function kernelWith(history: History, end: number): { kernel: Kernel; set
     checksPartition: false,
   });
   kernel.goLive();
-  kernel.clear();
   const { customer, time, amount } = history;
   const days = daysOf(time, end);
   const body = new Uint8Array(16_384);
+  const subject = Buffer.from("tidemark.orders.0.web");
   let sequence = 0;
   for (const [back, orders] of days.entries()) {
     const stamp = end - (days.length - 1 - back) * DAY;
     for (let from = 0; from < orders.length; from += 100) {
       const some = orders.subarray(from, from + 100);
       const length = encode(body, some, customer, time, amount);
-      const message = {
-        sequence: ++sequence,
-        stamp,
-        subject: "tidemark.orders.0.web",
-        source: 0,
-        control: false,
-        silent: false,
-        body: body.subarray(0, length),
-      };
-      if (kernel.write(message)) continue;
-      runAll(kernel);
-      kernel.write(message);
+      const message = body.subarray(0, length);
+      sequence++;
+      while (!kernel.write(subject, 0, false, sequence, stamp, message)) runAll(kernel);
     }
     runAll(kernel);
     drain(kernel, stamp, ++sequence);
@@ -138,11 +129,12 @@ function daysOf(time: Float64Array, end: number): Uint32Array[] {
 }
 
 function runAll(kernel: Kernel): void {
-  let status: number;
-  do status = kernel.run();
-  while (status === MORE);
-  if (status === FULL) throw new Error("the history does not fit its kernel");
-  kernel.clear();
+  while (kernel.begin() !== undefined) {
+    let status: number;
+    do status = kernel.run();
+    while (status === MORE);
+    if (status === FULL) throw new Error("the history does not fit its kernel");
+  }
 }
 
 /** Ticks at `instant` until nothing is due. Returns how long the longest took, in ms. */

@@ -1,7 +1,7 @@
 /** Customers by the million, each with one order, as MessagePack messages that cost next to nothing to make. */
 import { encode } from "@msgpack/msgpack";
 import { compileSettings } from "../runtime/config/index.js";
-import { type Kernel, MORE } from "../runtime/kernel.js";
+import { DONE, type Kernel, MORE } from "../runtime/kernel.js";
 import type { InputMessage } from "../runtime/record.js";
 import type { Capacity, Settings } from "../runtime/settings.js";
 
@@ -65,19 +65,17 @@ function writeDigits(bytes: Uint8Array, end: number, number: number): void {
 /** Applies the messages and reads none of the records. Throws where the kernel does not take them all. */
 export function fill(kernel: Kernel, orders: Orders): void {
   const run = () => {
-    let status = MORE;
-    while (status === MORE) status = kernel.run();
-    if (status !== 0) {
+    while (kernel.begin() !== undefined) {
+      let status = MORE;
+      while (status === MORE) status = kernel.run();
+      if (status === DONE) continue;
       const { customers, entries, idBytes } = kernel.counters();
       throw new Error(`the kernel is full: ${customers} customers, ${entries} entries, ${idBytes} bytes of ids`);
     }
-    kernel.clear();
   };
-  kernel.clear();
-  for (const message of messagesOf(orders)) {
-    if (kernel.write(message)) continue;
-    run();
-    if (!kernel.write(message)) throw new Error("a message does not fit an empty input region");
+  for (const { subject, source, silent, sequence, stamp, body } of messagesOf(orders)) {
+    const bytes = new TextEncoder().encode(subject);
+    while (!kernel.write(bytes, source, silent, sequence, stamp, body)) run();
   }
   run();
   const { customers } = kernel.counters();

@@ -48,9 +48,9 @@ export function shopRecords(customers: number): ShopRecords {
     outputs.at(-1)?.rewind(copy.length);
     count += records;
   };
-  for (const message of messages(settings, customers)) {
-    kernel.clear();
-    if (!kernel.write(message)) throw new Error("a message does not fit");
+  for (const { subject, source, silent, sequence, stamp, body } of messages(settings, customers)) {
+    const fits = kernel.write(Buffer.from(subject), source, silent, sequence, stamp, body);
+    if (!fits || kernel.begin() === undefined) throw new Error("a message does not fit");
     for (let more = 1; more === 1; keep()) more = kernel.run();
   }
   return { settings, outputs, count, channelName: (channel) => kernel.channelName(channel) };

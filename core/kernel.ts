@@ -61,9 +61,9 @@ let isOpen: bool = false;
   return changetype<Item>(ITEMS + <usize>number * ITEM_BYTES);
 }
 
-/** Starts over with the messages that the runtime has written behind INPUT. */
-export function begin(): void {
-  next = INPUT;
+/** Goes on with the messages that the runtime has written at `from`, an offset from INPUT. All before are done. */
+export function begin(from: u32): void {
+  next = INPUT + from;
   isOpen = false;
   item = 0;
   items = 0;

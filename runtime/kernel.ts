@@ -4,6 +4,7 @@
  */
 import { FatalError } from "./errors.js";
 import { encodeSource } from "./fieldtable.js";
+import { InputRing, type Slice } from "./inputring.js";
 import { encodeModel, mapModel, packCurrency, takesChannel, windowBytesOf } from "./modeltable.js";
 import { type Names, NO_SEGMENT, Output, pointsOf } from "./output.js";
 import { type InputMessage, KINDS, OUTCOMES, REASONS, type Reason, type Values } from "./record.js";
@@ -40,10 +41,10 @@ export class Kernel {
   readonly #view: DataView;
   readonly #models: readonly Model[];
   readonly #input: number;
-  readonly #inputEnd: number;
+  readonly #ring: InputRing;
+  #runEnd = 0; // of the slice under way, behind the input's start
   readonly #output: number;
   readonly #records: Output;
-  #written = 0; // bytes of messages behind the input's start
   readonly memoryBytes: number;
   /** Writes the settings over whatever the status says. */
   readonly #configure: () => void;
@@ -79,7 +80,7 @@ export class Kernel {
     this.#floats = new Float64Array(this.#buffer);
     this.#view = new DataView(this.#buffer);
     this.#input = this.#constant("INPUT");
-    this.#inputEnd = this.#input + this.#constant("INPUT_BYTES");
+    this.#ring = new InputRing(this.#constant("INPUT_BYTES"));
     this.#output = this.#constant("OUTPUT");
     this.#records = new Output(this.#buffer, this.#output, this.#constant("OUTPUT_BYTES"));
     const keys = new DataView(seed.buffer, seed.byteOffset, 16);
@@ -151,32 +152,66 @@ export class Kernel {
       this.#bytes.set(encodeSource(source), this.#constant("SOURCES") + number * this.#constant("SOURCE_BYTES"));
   }
 
-  /** Copies a message behind those written since `clear`. False where the input region has no room for it. */
-  write({ sequence, stamp, subject, source, silent, body }: InputMessage): boolean {
-    const at = this.#input + this.#written;
-    // A subject has at most 3 bytes a code unit.
-    if (at + HEADER_BYTES + 3 * subject.length + body.length + 8 > this.#inputEnd) return false;
-    const subjectLength = new TextEncoder().encodeInto(subject, this.#bytes.subarray(at + HEADER_BYTES)).written;
-    this.#view.setUint32(at, body.length, true);
-    this.#view.setUint16(at + 4, subjectLength, true);
-    this.#bytes[at + 6] = source;
-    this.#bytes[at + 7] = silent ? 1 : 0;
-    this.#floats[(at + 8) / 8] = sequence;
-    this.#floats[(at + 16) / 8] = stamp;
+  /**
+   * Copies a message behind those that wait; false where the input region has no room for it now. `subject` is UTF-8.
+   * It may be called while a slice is under way. On the path of every message: no object is made.
+   */
+  write(
+    subject: Uint8Array,
+    source: number,
+    silent: boolean,
+    sequence: number,
+    stamp: number,
+    body: Uint8Array,
+  ): boolean {
+    const subjectLength = subject.length;
+    const length = HEADER_BYTES + subjectLength + body.length;
+    const from = this.#ring.place(length);
+    if (from < 0) return false;
+    const at = this.#input + from;
+    this.#words[at >>> 2] = body.length;
+    this.#words[(at >>> 2) + 1] = subjectLength | (source << 16) | (silent ? 1 << 24 : 0);
+    this.#floats[(at >>> 3) + 1] = sequence;
+    this.#floats[(at >>> 3) + 2] = stamp;
+    // For so few bytes a call of `set` costs more.
+    for (let i = 0; i < subjectLength; i++) this.#bytes[at + HEADER_BYTES + i] = subject[i] as number;
     this.#bytes.set(body, at + HEADER_BYTES + subjectLength);
-    this.#written = (this.#written + HEADER_BYTES + subjectLength + body.length + 7) & ~7;
+    this.#ring.add(from, (from + length + 7) & ~7, sequence, stamp);
     return true;
   }
 
-  /** Makes the input empty; `run` begins with what is written next. */
-  clear(): void {
-    this.#written = 0;
-    this.#call("begin");
+  /** Messages written and not yet applied whole; and the most that ever were. */
+  get waiting(): number {
+    return this.#ring.waiting;
   }
 
-  /** Applies the messages written, or goes on with them: DONE, MORE (read the records, call again) or FULL. */
+  get waitingMax(): number {
+    return this.#ring.waitingMax;
+  }
+
+  /** True while at most half of the input region, and of the messages that may wait there, is in use. */
+  get isHalfFree(): boolean {
+    return this.#ring.isHalfFree;
+  }
+
+  /** What `begin` takes next; undefined where nothing waits. */
+  get nextSlice(): Slice | undefined {
+    return this.#ring.next;
+  }
+
+  /** Begins with the next slice; undefined where nothing waits. */
+  begin(): Slice | undefined {
+    const slice = this.#ring.take();
+    this.#runEnd = slice?.to ?? 0;
+    if (slice !== undefined) this.#call("begin", slice.from);
+    return slice;
+  }
+
+  /** Applies the slice under way, or goes on with it: DONE, MORE (read the records, call again) or FULL. */
   run(): number {
-    return this.#call("run", this.#written);
+    const status = this.#call("run", this.#runEnd);
+    if (status === DONE) this.#ring.release();
+    return status;
   }
 
   beginTick(instant: number, sequence: number): void {
@@ -193,7 +228,7 @@ export class Kernel {
     return this.#call("tick");
   }
 
-  /** Dead-letters a whole message that the runtime refuses. The records are then read as after `run`. */
+  /** Dead-letters a whole message that the runtime refuses, while none waits. The records are then read as after `run`. */
   reject(reason: Reason, { subject, body }: InputMessage): void {
     const kept = Math.min(body.length, this.#constant("DEAD_BYTES_MAX"));
     const { written } = new TextEncoder().encodeInto(subject, this.#bytes.subarray(this.#input));

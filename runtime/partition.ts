@@ -3,6 +3,7 @@ import { runningUnder } from "./config/wire.js";
 import { type Control, readControl } from "./control.js";
 import { RecordEncoder } from "./encoder.js";
 import { FatalError } from "./errors.js";
+import type { Slice } from "./inputring.js";
 import { DONE, FULL, Kernel, type KernelRow } from "./kernel.js";
 import type { Output } from "./output.js";
 import { CAUSES, type Cause, type InputMessage, type LedgerRecord, type OutputRecord, type Reason } from "./record.js";
@@ -78,6 +79,9 @@ export class Partition {
   #former: Settings | undefined;
   readonly #options: PartitionOptions;
   #position = { sequence: 0, stamp: 0 };
+  /** The last subject written, and its UTF-8. */
+  #subject = "";
+  #subjectBytes = new Uint8Array(0);
   /** Migrations by the numbers of model, segments and cause, and those by name from before the last change of models. */
   #counts = new Map<number, number>();
   #counted = new Map<string, MigrationCount>();
@@ -111,9 +115,10 @@ export class Partition {
   }
 
   /**
-   * Applies messages in order and yields the ledger records that they cause, in batches of bounded size; nothing
-   * more is applied until the next batch is asked for. Throws FatalError (PARTITION_FULL) where a region is full:
-   * nothing of the event at fault was written, and the position is that of the last message applied whole.
+   * Applies what waits and then these messages, in order, and yields the ledger records that they cause, in batches of
+   * bounded size; nothing more is applied until the next batch is asked for. Throws FatalError (PARTITION_FULL) where
+   * a region is full: nothing of the event at fault was written, and the position is that of the last message before
+   * the slice at fault.
    */
   *apply(messages: readonly InputMessage[]): Generator<readonly LedgerRecord[], void, undefined> {
     for (const output of this.#steps(messages)) yield this.#encoder.encode(output);
@@ -121,39 +126,89 @@ export class Partition {
 
   /** As `apply`, with records as plain objects. */
   *records(messages: readonly InputMessage[]): Generator<readonly OutputRecord[], void, undefined> {
-    for (const output of this.#steps(messages)) {
-      const { names } = this.#kernel;
-      const records: OutputRecord[] = [];
-      for (output.rewind(); output.more; output.next()) records.push(output.read(names));
-      yield records;
-    }
+    for (const output of this.#steps(messages)) yield this.#read(output);
   }
 
   /** What each step of the kernel puts out, where it puts out something: good until the next one is asked for. */
   *#steps(messages: readonly InputMessage[]): Generator<Output, void, undefined> {
-    for (let next = 0; next < messages.length; ) {
-      const first = messages[next] as InputMessage;
-      if (first.control) {
-        yield* this.#control(first);
-        next++;
-      } else if (first.body.length > this.#settings.messageBytesMax) {
-        yield* this.#reject("overLimit", first);
-        next++;
-      } else {
-        this.#kernel.clear();
-        const start = next;
-        while (next < messages.length && this.#fits(messages[next] as InputMessage)) next++;
-        if (next === start)
-          throw new FatalError("KERNEL_FAULT", `message ${first.sequence} does not fit the input region`);
-        yield* this.#drain(() => this.#kernel.run());
-      }
-      const { sequence, stamp } = messages[next - 1] as InputMessage;
-      this.#position = { sequence, stamp };
-    }
+    let next = 0;
+    do {
+      while (next < messages.length && this.write(messages[next] as InputMessage)) next++;
+      if (this.waiting > 0) yield* this.#slice();
+      else if (next < messages.length) yield* this.#alone(messages[next++] as InputMessage);
+    } while (next < messages.length || this.waiting > 0);
   }
 
-  #fits(message: InputMessage): boolean {
-    return !message.control && message.body.length <= this.#settings.messageBytesMax && this.#kernel.write(message);
+  /** Applies the next slice of what waits, and yields like `apply`. */
+  *applySlice(): Generator<readonly LedgerRecord[], void, undefined> {
+    for (const output of this.#slice()) yield this.#encoder.encode(output);
+  }
+
+  /** Copies a message behind those that wait. False where it has to be applied alone, or there is no room for it now. */
+  write({ sequence, stamp, subject, source, control, silent, body }: InputMessage): boolean {
+    if (control) return false;
+    if (subject !== this.#subject) {
+      this.#subject = subject;
+      this.#subjectBytes = new TextEncoder().encode(subject);
+    }
+    return this.writeBytes(this.#subjectBytes, source, silent, sequence, stamp, body);
+  }
+
+  /** As `write`, of a message that is no control message. `subject` is UTF-8; the bytes are copied. */
+  writeBytes(
+    subject: Uint8Array,
+    source: number,
+    silent: boolean,
+    sequence: number,
+    stamp: number,
+    body: Uint8Array,
+  ): boolean {
+    if (body.length > this.#settings.messageBytesMax) return false;
+    return this.#kernel.write(subject, source, silent, sequence, stamp, body);
+  }
+
+  /** Messages written and not yet applied. */
+  get waiting(): number {
+    return this.#kernel.waiting;
+  }
+
+  get waitingMax(): number {
+    return this.#kernel.waitingMax;
+  }
+
+  /** True while at most half of what may wait does: 8,192 messages, 8 MiB. */
+  get isHalfFree(): boolean {
+    return this.#kernel.isHalfFree;
+  }
+
+  /** What `applySlice` applies; undefined where nothing waits. */
+  get nextSlice(): Slice | undefined {
+    return this.#kernel.nextSlice;
+  }
+
+  #read(output: Output): OutputRecord[] {
+    const { names } = this.#kernel;
+    const records: OutputRecord[] = [];
+    for (output.rewind(); output.more; output.next()) records.push(output.read(names));
+    return records;
+  }
+
+  *#slice(): Generator<Output, void, undefined> {
+    const slice = this.#kernel.begin();
+    if (slice === undefined) return;
+    const { last } = slice;
+    const stamp = slice.stampOf(last);
+    yield* this.#drain(() => this.#kernel.run());
+    this.#position = { sequence: last, stamp };
+  }
+
+  /** A message that the kernel can't take in a row with others: a control message, or one that is too large. */
+  *#alone(message: InputMessage): Generator<Output, void, undefined> {
+    const { sequence, stamp, control, body } = message;
+    if (control) yield* this.#control(message);
+    else if (body.length > this.#settings.messageBytesMax) yield* this.#reject("overLimit", message);
+    else throw new FatalError("KERNEL_FAULT", `message ${sequence} does not fit the input region`);
+    this.#position = { sequence, stamp };
   }
 
   /** Yields what each step puts out, until the kernel is done. */

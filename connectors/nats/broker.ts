@@ -4,7 +4,8 @@
  *
  * Traps of nats 2.29.3 that are kept in here: what was published while the connection was down may be dropped
  * without a word (callers count acknowledgements); a callback that throws ends the connection's reader; user and
- * password in a URL are ignored; `JsMsg` is slow and rounds times (see `delivery` in reader.ts).
+ * password in a URL are ignored; `JsMsg` is slow and rounds times (see ackreply.ts); each getter of a message decodes
+ * a string, which costs as much as the rest of it (see `subjectBytes`).
  */
 import { readFileSync } from "node:fs";
 import {
@@ -43,6 +44,43 @@ export interface BrokerOptions {
 export type BrokerMessage = Msg;
 export type BrokerHeaders = MsgHdrs;
 
+/** What lies under the getters of the client's messages: bytes of its read buffer, nothing decoded. */
+interface RawMessage {
+  readonly _msg?: { readonly subject: Uint8Array; readonly reply?: Uint8Array; readonly hdr: number };
+  readonly _rdata?: Uint8Array;
+}
+
+/** UTF-8 of the subject. No string is made; the bytes are the client's. */
+export function subjectBytes(message: BrokerMessage): Uint8Array {
+  return (message as unknown as RawMessage)._msg?.subject ?? Buffer.from(message.subject);
+}
+
+/** UTF-8 of the reply subject, undefined for none. No string is made; the bytes are the client's. */
+export function replyBytes(message: BrokerMessage): Uint8Array | undefined {
+  const raw = (message as unknown as RawMessage)._msg;
+  if (raw !== undefined) return raw.reply;
+  return message.reply === undefined ? undefined : Buffer.from(message.reply);
+}
+
+/** First value of a header, "" for none. Headers that have nothing of that name are not parsed. */
+export function headerOf(message: BrokerMessage, name: string): string {
+  const { _msg, _rdata } = message as unknown as RawMessage;
+  if (_msg !== undefined && _rdata !== undefined && (_msg.hdr <= 0 || !hasHeader(_rdata, _msg.hdr, name))) return "";
+  return message.headers?.get(name) ?? "";
+}
+
+/** True where a line within the first `end` bytes begins with the name. */
+function hasHeader(bytes: Uint8Array, end: number, name: string): boolean {
+  const { length } = name;
+  for (let line = 0; line < end; line++) {
+    if (bytes[line] !== NEWLINE) continue;
+    let i = 0;
+    while (i < length && bytes[line + 1 + i] === name.charCodeAt(i)) i++;
+    if (i === length) return true;
+  }
+  return false;
+}
+
 /** An answer of the JetStream API that is an error. `errorCode` is the server's own (10059: no such stream). */
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -63,6 +101,7 @@ interface WithProtocol {
   readonly protocol: { sendCommand(commands: Uint8Array): void };
 }
 
+const NEWLINE = 0x0a;
 const VERSION_MIN = [2, 9, 10] as const;
 const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 2_000;

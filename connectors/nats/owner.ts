@@ -3,12 +3,24 @@
  * `run` holds the order of effects, which is the delivery guarantee; nothing else here reads, applies or publishes.
  */
 import { FatalError, RetryableError } from "../../runtime/errors.js";
+import { Slice } from "../../runtime/inputring.js";
 import { Partition } from "../../runtime/partition.js";
 import type { InputMessage, LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { sourceOf } from "../../runtime/subjects.js";
 import type { PartitionStatus } from "../edge.js";
-import { ApiError, type Broker, headersOf, isForbidden, isRefusal, reasonOf, sleep } from "./broker.js";
+import {
+  ApiError,
+  type Broker,
+  type BrokerMessage,
+  headerOf,
+  headersOf,
+  isForbidden,
+  isRefusal,
+  reasonOf,
+  sleep,
+  subjectBytes,
+} from "./broker.js";
 import { Histogram } from "./histogram.js";
 import { LedgerWriter } from "./ledger.js";
 import { firstSettings, modelChanged, modelMessage } from "./model.js";
@@ -40,16 +52,14 @@ export interface OwnerStatus extends PartitionStatus {
   /** Messages deleted within the input, and lost from its head, before they were read. */
   readonly messagesErased: number;
   readonly messagesLost: number;
-  /** The most messages that ever waited between broker and kernel. */
+  /** The most messages that ever waited in the reader and in the kernel's input region, added. */
   readonly bufferedMax: number;
 }
 
-/** What waits between broker and kernel, a partition: messages and bytes of one pull; the same again is being applied. */
-const READ_MESSAGES_MAX = 4_096;
+/** What is pulled and on its way, a partition: what the free half of the kernel's input region takes. */
+const READ_MESSAGES_MAX = 8_192;
 const READ_BYTES_MAX = 8 * 1_048_576;
-/** What is handed to the partition at a time. */
-const SLICE_MESSAGES_MAX = 512;
-const SLICE_BYTES_MAX = 1_048_576;
+const SILENT = "Tidemark-Silent";
 const SUBJECTS_MAX = 1_024;
 /** Until the end of the input is known, it is looked for this often. */
 const REPLAY_IDLE_MS = 50;
@@ -66,9 +76,14 @@ export class PartitionOwner {
   readonly #ticker: Ticker;
   readonly #applySeconds = new Histogram();
   readonly #delaySeconds = new Histogram();
-  /** Source of each subject seen, under the settings beside it. */
-  readonly #sources = new Map<string, number>();
-  #sourcesOf: Settings | undefined;
+  /** What each subject seen stands for, under the settings beside it; and the subject seen last. */
+  readonly #routes = new Map<string, Route>();
+  #routesOf: Settings | undefined;
+  #route: Route | undefined;
+  /** Messages of the last batch that are not yet in the kernel's input region. */
+  #hand: readonly StreamMessage[] = [];
+  /** A message that the kernel can't take in a row with others is being applied: none may come behind it. */
+  #alone = false;
   #partition: Partition | undefined;
   #reader: StreamReader | undefined;
   #ledger: LedgerWriter | undefined;
@@ -115,7 +130,7 @@ export class PartitionOwner {
 
   /** Messages of the input not yet applied, as far as known. */
   get pending(): number {
-    return this.#reader?.pending ?? 0;
+    return (this.#reader?.pending ?? 0) + this.#hand.length + (this.#partition?.waiting ?? 0);
   }
 
   /** `running` once the input was read to the end that it had at the start. */
@@ -130,6 +145,8 @@ export class PartitionOwner {
    * what that caused to the ledger, waiting while its window is full, and only then go on applying. Nothing is
    * acknowledged to the input: the position is in the records. After a restart the input is read from its start,
    * and `append` publishes nothing that the ledger has.
+   *
+   * Messages are copied into the kernel's input region as they come (`#take`): to wait there is not yet to be applied.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { broker, settings, streams } = this.#options;
@@ -143,35 +160,43 @@ export class PartitionOwner {
         from: 1,
         messagesMax: READ_MESSAGES_MAX,
         bytesMax: READ_BYTES_MAX,
+        take: (sequence, stamp, message) => this.#take(partition, sequence, stamp, message),
+        hasRoom: () => partition.isHalfFree,
       });
       this.#reader = reader;
       this.#state = "replaying";
       for (;;) {
-        if (this.#state === "replaying" && reader.atEnd)
-          await this.#endOfInput(partition, ledger, first === undefined, signal);
-        const { messages, missing } = await reader.next(
-          signal,
-          this.#state === "replaying" ? REPLAY_IDLE_MS : undefined,
-        );
-        if (missing) this.#judgeMissing(missing, partition);
-        for (const part of slices(messages, streams.control)) {
-          const slice = part.map((message) => this.#inputOf(message, partition.settings));
-          this.#checkClock(slice);
+        if (partition.waiting === 0 && this.#hand.length === 0) {
+          if (this.#state === "replaying" && reader.atEnd)
+            await this.#endOfInput(partition, ledger, first === undefined, signal);
+          await reader.ready(signal, this.#state === "replaying" ? REPLAY_IDLE_MS : undefined);
+          if (signal.aborted) break;
+          this.#breathedAt = performance.now();
+        }
+        if (this.#hand.length === 0) {
+          const { messages, missing } = reader.poll();
+          if (missing) this.#judgeMissing(missing, partition);
+          this.#hand = messages;
+        }
+        this.#fillInput(partition);
+        const next = partition.nextSlice ?? this.#nextAlone(partition);
+        if (next !== undefined) {
+          this.#checkClock(next);
           this.#applying = true;
-          for (const records of this.#timed(partition.apply(slice))) {
-            this.#stampRecords(records, slice);
+          for (const records of this.#timed(next instanceof Slice ? partition.applySlice() : partition.apply([next]))) {
+            this.#stampRecords(records, next);
             await ledger.append(records, signal);
             if (signal.aborted) break;
             await this.#breathe();
           }
           if (signal.aborted) break;
           this.#applying = false;
+          this.#alone = false;
           this.#serveReaders();
           await this.#breathe();
+          if (this.state === "running" && partition.waiting === 0 && this.#hand.length === 0 && reader.atEnd)
+            this.#ticker.observe(partition.position.stamp);
         }
-        if (signal.aborted) break;
-        if (this.state === "running" && reader.atEnd && messages.length > 0)
-          this.#ticker.observe(partition.position.stamp);
         this.#ticker.consider();
       }
       this.#ticker.stop();
@@ -254,7 +279,7 @@ export class PartitionOwner {
       ticksPublished: this.#ticker.count,
       messagesErased: this.#erased,
       messagesLost: this.#lost,
-      bufferedMax: this.#reader?.bufferedMax ?? 0,
+      bufferedMax: (this.#reader?.bufferedMax ?? 0) + (partition?.waitingMax ?? 0),
       applySeconds: this.#applySeconds.value(),
       delaySeconds: this.#delaySeconds.value(),
       eventLoopDelaySeconds,
@@ -357,44 +382,69 @@ export class PartitionOwner {
     note(`${which} are gone before they were read; going on behind them`);
   }
 
-  /** Throws FatalError (CLOCK_JUMP) before anything of the slice is applied. */
-  #checkClock(slice: readonly InputMessage[]): void {
+  /** Throws FatalError (CLOCK_JUMP) before anything of it is applied. */
+  #checkClock(next: Slice | InputMessage): void {
     const latest = Date.now() + this.#options.settings.clockJumpMsMax;
-    const message = slice.find(({ stamp }) => stamp > latest);
-    if (message === undefined) return;
-    const stamp = new Date(message.stamp).toISOString();
+    if ((next instanceof Slice ? next.stampMax : next.stamp) <= latest) return;
+    const jumped = next instanceof Slice ? next.firstAfter(latest) : next;
+    const stamp = new Date(jumped.stamp).toISOString();
     throw new FatalError(
       "CLOCK_JUMP",
-      `message ${message.sequence} of stream ${this.#options.streams.input} is stamped ${stamp}, this machine's clock says ${new Date().toISOString()}`,
+      `message ${jumped.sequence} of stream ${this.#options.streams.input} is stamped ${stamp}, this machine's clock says ${new Date().toISOString()}`,
     );
+  }
+
+  /** Copies a message into the kernel's input region as it comes. False where others are before it, or it can't go there. */
+  #take(partition: Partition, sequence: number, stamp: number, message: BrokerMessage): boolean {
+    if (this.#alone || this.#hand.length > 0) return false;
+    const { subject, source, control } = this.#routeOf(subjectBytes(message), partition.settings);
+    if (control) return false;
+    return partition.writeBytes(subject, source, headerOf(message, SILENT) === "1", sequence, stamp, message.data);
+  }
+
+  /** As many of the messages in hand as can go into the kernel's input region. */
+  #fillInput(partition: Partition): void {
+    const hand = this.#hand;
+    let written = 0;
+    while (written < hand.length && partition.write(this.#inputOf(hand[written] as StreamMessage, partition.settings)))
+      written++;
+    if (written > 0) this.#hand = hand.slice(written);
+  }
+
+  /** The next message in hand, where nothing waits and it still could not go into the kernel's input region. */
+  #nextAlone(partition: Partition): InputMessage | undefined {
+    const message = this.#hand[0];
+    if (message === undefined) return undefined;
+    this.#alone = true;
+    this.#hand = this.#hand.slice(1);
+    return this.#inputOf(message, partition.settings);
   }
 
   #inputOf(message: StreamMessage, settings: Settings): InputMessage {
     const { sequence, stamp, subject, body } = message;
-    return {
-      sequence,
-      stamp,
-      subject,
-      source: this.#sourceOf(subject, settings),
-      control: subject === this.#options.streams.control,
-      silent: message.header("Tidemark-Silent") === "1",
-      body,
-    };
+    const { source, control } = this.#routeOf(Buffer.from(subject), settings);
+    return { sequence, stamp, subject, source, control, silent: message.header(SILENT) === "1", body };
   }
 
-  /** By the configuration in force: a `model` message can change the sources. */
-  #sourceOf(subject: string, settings: Settings): number {
-    if (this.#sourcesOf !== settings) {
-      this.#sourcesOf = settings;
-      this.#sources.clear();
+  /** By the configuration in force: a `model` message can change the sources. Messages of one subject come in a row. */
+  #routeOf(subject: Uint8Array, settings: Settings): Route {
+    if (this.#routesOf !== settings) {
+      this.#routesOf = settings;
+      this.#routes.clear();
+      this.#route = undefined;
     }
-    let source = this.#sources.get(subject);
-    if (source === undefined) {
-      if (this.#sources.size >= SUBJECTS_MAX) this.#sources.clear();
-      source = sourceOf(settings, subject);
-      this.#sources.set(subject, source);
+    const last = this.#route;
+    if (last !== undefined && isSame(last.subject, subject)) return last;
+    const text = new TextDecoder().decode(subject);
+    let route = this.#routes.get(text);
+    if (route === undefined) {
+      if (this.#routes.size >= SUBJECTS_MAX) this.#routes.clear();
+      const control = text === this.#options.streams.control;
+      route = { subject: subject.slice(), source: sourceOf(settings, text), control };
+      this.#routes.set(text, route);
     }
-    return source;
+    this.#route = route;
+    return route;
   }
 
   /** The same batches; the time that the kernel takes for each is observed. */
@@ -408,12 +458,10 @@ export class PartitionOwner {
     }
   }
 
-  #stampRecords(records: readonly LedgerRecord[], slice: readonly InputMessage[]): void {
+  #stampRecords(records: readonly LedgerRecord[], from: Slice | InputMessage): void {
     if (this.#state !== "running" || this.#stamps.length > DELAYS_MAX) return;
-    const first = slice[0] as InputMessage;
     for (const { number, position } of records) {
-      const message = slice[position - first.sequence] ?? first;
-      this.#stamps.push({ number, stamp: message.stamp });
+      this.#stamps.push({ number, stamp: from instanceof Slice ? from.stampOf(position) : from.stamp });
     }
   }
 
@@ -435,18 +483,21 @@ export class PartitionOwner {
   }
 }
 
-/** Cuts so that no slice holds the thread for long, and behind every control message: it may change the sources. */
-function* slices(messages: readonly StreamMessage[], control: string): Generator<readonly StreamMessage[]> {
-  let from = 0;
-  let bytes = 0;
-  for (const [i, { body, subject }] of messages.entries()) {
-    bytes += body.length;
-    if (i + 1 - from < SLICE_MESSAGES_MAX && bytes < SLICE_BYTES_MAX && subject !== control) continue;
-    yield messages.slice(from, i + 1);
-    from = i + 1;
-    bytes = 0;
-  }
-  if (from < messages.length) yield messages.slice(from);
+/** What a subject stands for. */
+interface Route {
+  /** UTF-8. */
+  readonly subject: Uint8Array;
+  /** Number of the source. */
+  readonly source: number;
+  readonly control: boolean;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  const { length } = a;
+  if (b.length !== length) return false;
+  // From the end: there the subjects of one stream differ.
+  for (let i = length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function emptyStats({ capacity }: Settings): PartitionStatus["stats"] {

@@ -1,13 +1,25 @@
 /**
  * One stream read unfiltered, in order, from a position on: without acknowledgements, and pulled only when asked.
  *
- * At most one pull is under way, and the next one goes out only when what the last one brought was taken, so never
- * more than `messagesMax` messages or `bytesMax` bytes wait here, whatever the broker holds. A consumer is
- * short-lived: after any trouble (connection lost, consumer gone, no answer) another one is made that starts after
- * the last message handed out, and what still comes for the old one is not listened to.
+ * Two pulls are under way, so that the broker has one to work on while the next is on its way to it. Each asks for
+ * half of `messagesMax` and `bytesMax`, and goes out again only while nothing waits here: never more than these do,
+ * whatever the broker holds. Whoever can take a message where it is (`take`, a copy into the kernel's memory) is
+ * offered it as it comes; only what he declines waits here, and then all that comes behind it.
+ *
+ * A consumer is short-lived: after any trouble (connection lost, consumer gone, no answer) another one is made that
+ * starts after the last message handed out, and what still comes for the old one is not listened to.
  */
 import { FatalError } from "../../runtime/errors.js";
-import { ApiError, type Broker, type BrokerMessage, NO_MESSAGE_FOUND, STREAM_NOT_FOUND, sleep } from "./broker.js";
+import { AckReply, isDelivery } from "./ackreply.js";
+import {
+  ApiError,
+  type Broker,
+  type BrokerMessage,
+  NO_MESSAGE_FOUND,
+  replyBytes,
+  STREAM_NOT_FOUND,
+  sleep,
+} from "./broker.js";
 
 export interface StreamMessage {
   readonly sequence: number;
@@ -28,6 +40,7 @@ export interface Missing {
   readonly erased: boolean;
 }
 
+/** What comes together; empty where all of it was taken as it came. */
 export interface Batch {
   /** What is missing before the first message. */
   readonly missing?: Missing;
@@ -43,6 +56,13 @@ export interface ReaderOptions {
   readonly bytesMax: number;
   /** Stamp of message `from` − 1, checked on the first consumer too. */
   readonly stamp?: number;
+  /**
+   * Is offered each message as it comes, in order and without a hole, while none waits: true where it is done with it.
+   * The bytes are the client's, and only lent. Called within a socket's callback: it copies, and must not throw.
+   */
+  readonly take?: (sequence: number, stamp: number, message: BrokerMessage) => boolean;
+  /** Whether `take` will take what another pull brings. Without: it goes out while nothing waits here. */
+  readonly hasRoom?: () => boolean;
 }
 
 export interface StreamState {
@@ -62,7 +82,14 @@ const INACTIVE_MS_MAX = 60_000;
 /** What a message takes beyond its payload: subject, reply subject. */
 const ENVELOPE_BYTES_MAX = 65_536;
 const PAUSE_MS_MAX = 1_000;
-const ACK_PREFIX = "$JS.ACK.";
+
+/** One of the pulls that may be under way; what it brings comes to an inbox of its own. */
+interface Lane {
+  readonly inbox: string;
+  /** Messages that its pull may still bring, 0 for none under way. */
+  wanted: number;
+  pulledAt: number;
+}
 
 export class StreamReader {
   readonly #broker: Broker;
@@ -71,14 +98,18 @@ export class StreamReader {
   readonly #bytesMax: number;
   #sequence: number;
   #stamp: number | undefined;
+  readonly #offer: ReaderOptions["take"];
+  readonly #hasRoom: () => boolean;
+  readonly #ack = new AckReply();
   #consumer: string | undefined;
-  #inbox = "";
-  #unsubscribe: (() => void) | undefined;
+  #lanes: Lane[] = [];
+  readonly #unsubscribe: (() => void)[] = [];
   readonly #offConnection: () => void;
-  /** Replaced, never shifted: taking a batch costs nothing a message. */
   #buffer: BrokerMessage[] = [];
-  /** Messages that the pull under way may still bring, 0 for none under way. */
-  #wanted = 0;
+  /** What is missing before the first of them, where that was looked into. */
+  #hole: Missing | undefined;
+  /** Messages taken as they came since the last batch. */
+  #taken = 0;
   #wake: (() => void) | undefined;
   #pending = 0;
   #trouble = false;
@@ -93,6 +124,8 @@ export class StreamReader {
     this.#bytesMax = options.bytesMax;
     this.#sequence = options.from - 1;
     this.#stamp = options.stamp;
+    this.#offer = options.take;
+    this.#hasRoom = options.hasRoom ?? (() => true);
     this.#offConnection = broker.onConnection((connected) => {
       // A pull does not outlive its connection: the server has dropped our interest.
       if (connected) this.#renewSoon();
@@ -123,25 +156,66 @@ export class StreamReader {
    * The next messages, at least one; none only when the signal aborts, or when `idleMs` is over. Throws FatalError
    * (STREAM_REWOUND) when the stream no longer holds what it held at the position.
    */
-  async next(signal: AbortSignal, idleMs = Number.POSITIVE_INFINITY): Promise<Batch> {
+  async next(signal: AbortSignal, idleMs?: number): Promise<Batch> {
+    await this.ready(signal, idleMs);
+    return this.poll();
+  }
+
+  /**
+   * Resolves when `poll` has messages, when some were taken as they came, when the signal aborts, or when `idleMs` is
+   * over. Throws like `next`.
+   */
+  async ready(signal: AbortSignal, idleMs = Number.POSITIVE_INFINITY): Promise<void> {
     const end = performance.now() + idleMs;
     while (!signal.aborted) {
+      if (this.#taken > 0) {
+        this.#taken = 0;
+        return;
+      }
       if (this.#buffer.length > 0) {
-        const batch = await this.#take(signal);
-        if (batch.messages.length > 0) return batch;
+        if (await this.#findNext(signal)) return;
         continue;
       }
       if (this.#consumer === undefined || this.#trouble) {
         await this.#renew(signal);
         continue;
       }
-      if (performance.now() >= end) break;
-      if (this.#wanted === 0) this.#pull();
+      if (performance.now() >= end) return;
+      this.#pullAll();
       if (!(await this.#arrival(Math.min(PULL_MS_MAX + SILENCE_MS_MAX, end - performance.now()), signal))) {
         if (performance.now() < end) this.#trouble = true;
       }
     }
-    return { messages: [] };
+  }
+
+  /** What waits here, up to the next hole; nothing where that is not yet looked into. */
+  poll(): Batch {
+    const received = this.#buffer;
+    const hole = this.#hole;
+    const messages: StreamMessage[] = [];
+    const ack = this.#ack;
+    let missing: Missing | undefined;
+    let polled = 0;
+    for (; polled < received.length; polled++) {
+      const message = received[polled] as BrokerMessage;
+      ack.read(replyBytes(message) as Uint8Array);
+      const { sequence, stamp } = ack;
+      if (sequence <= this.#sequence) continue; // see #findNext
+      if (sequence !== this.#sequence + 1) {
+        if (messages.length > 0 || hole?.to !== sequence - 1) break;
+        missing = hole;
+      }
+      messages.push(new Delivered(sequence, stamp, message));
+      this.#sequence = sequence;
+      this.#stamp = stamp;
+      this.#pending = ack.pending;
+    }
+    this.#hole = undefined;
+    // Replaced, never shifted: that costs nothing a message.
+    if (polled > 0) this.#buffer = polled === received.length ? [] : received.slice(polled);
+    // The next pulls fill while this batch is worked on.
+    if (this.#mayPull()) this.#pullAll();
+    return missing === undefined ? { messages } : { messages, missing };
   }
 
   /** Stops listening and lets the consumer go. */
@@ -155,28 +229,67 @@ export class StreamReader {
     this.#wake?.();
   }
 
-  #receive(message: BrokerMessage): void {
-    if (message.reply?.startsWith(ACK_PREFIX)) {
-      this.#buffer.push(message);
-      if (this.#buffer.length > this.#bufferedMax) this.#bufferedMax = this.#buffer.length;
-      this.#wanted--;
+  #receive(message: BrokerMessage, lane: Lane): void {
+    const reply = replyBytes(message);
+    if (isDelivery(reply)) {
+      lane.wanted--;
+      if (this.#buffer.length > 0 || !this.#isTaken(message, reply)) {
+        this.#buffer.push(message);
+        if (this.#buffer.length > this.#bufferedMax) this.#bufferedMax = this.#buffer.length;
+      }
     } else {
       const code = message.headers?.code ?? 0;
       if (code === 100) return; // a heartbeat
       const ended =
         code === 404 || code === 408 || /max.?bytes|batch completed/i.test(message.headers?.description ?? "");
-      this.#wanted = 0;
+      lane.wanted = 0;
       if (!ended) this.#trouble = true;
     }
+    if (lane.wanted === 0 && this.#mayPull()) this.#pull(lane);
     this.#wake?.();
   }
 
-  #pull(): void {
-    this.#wanted = this.#messagesMax;
-    const bytes = Math.max(this.#bytesMax, this.#broker.payloadBytesMax + ENVELOPE_BYTES_MAX);
-    const request = { batch: this.#messagesMax, max_bytes: bytes, expires: PULL_MS_MAX * 1e6 };
+  /** Offers the message that comes next. False where it is another one, or nobody takes it as it comes. */
+  #isTaken(message: BrokerMessage, reply: Uint8Array): boolean {
+    if (this.#offer === undefined) return false;
+    const ack = this.#ack;
+    ack.read(reply);
+    const { sequence, stamp } = ack;
+    if (sequence !== this.#sequence + 1 || !this.#offer(sequence, stamp, message)) return false;
+    this.#sequence = sequence;
+    this.#stamp = stamp;
+    this.#pending = ack.pending;
+    this.#taken++;
+    return true;
+  }
+
+  #mayPull(): boolean {
+    return this.#buffer.length === 0 && this.#consumer !== undefined && !this.#trouble && this.#hasRoom();
+  }
+
+  /** Sends the pulls that are not under way. */
+  #pullAll(): void {
+    const lost = performance.now() - (PULL_MS_MAX + SILENCE_MS_MAX);
+    for (const lane of this.#lanes) {
+      if (lane.wanted === 0) this.#pull(lane);
+      // The other one works on, so nothing else tells that this one's end is missing.
+      else if (lane.pulledAt < lost) this.#trouble = true;
+    }
+  }
+
+  #pull(lane: Lane): void {
+    const lanes = this.#lanes.length;
+    lane.wanted = Math.max(1, Math.floor(this.#messagesMax / lanes));
+    lane.pulledAt = performance.now();
+    const bytes = Math.max(Math.floor(this.#bytesMax / lanes), this.#pullBytesMin);
+    const request = { batch: lane.wanted, max_bytes: bytes, expires: PULL_MS_MAX * 1e6 };
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#stream}.${this.#consumer}`;
-    this.#broker.publish(subject, new TextEncoder().encode(JSON.stringify(request)), this.#inbox);
+    this.#broker.publish(subject, new TextEncoder().encode(JSON.stringify(request)), lane.inbox);
+  }
+
+  /** The largest message must fit. */
+  get #pullBytesMin(): number {
+    return this.#broker.payloadBytesMax + ENVELOPE_BYTES_MAX;
   }
 
   /** True when a message or the end of a pull came, or the signal aborted; false when the time is over. */
@@ -195,32 +308,18 @@ export class StreamReader {
     });
   }
 
-  /** Hands out what is buffered, up to the next hole. */
-  async #take(signal: AbortSignal): Promise<Batch> {
-    const received = this.#buffer;
-    const messages: StreamMessage[] = [];
-    const skip = acknowledgementOffset(received[0]?.reply ?? "");
-    let missing: Missing | undefined;
-    let taken = 0;
-    for (; taken < received.length; taken++) {
-      const message = received[taken] as BrokerMessage;
-      const { sequence, stamp, pending } = delivery(message.reply ?? "", skip);
+  /** Looks into what is missing before the first message that waits. False where that one was read before. */
+  async #findNext(signal: AbortSignal): Promise<boolean> {
+    const first = this.#buffer[0] as BrokerMessage;
+    this.#ack.read(replyBytes(first) as Uint8Array);
+    const { sequence } = this.#ack;
+    if (sequence <= this.#sequence) {
       // 2.9.10 delivers what comes to a consumer that starts beyond the end.
-      if (sequence <= this.#sequence) continue;
-      if (sequence !== this.#sequence + 1) {
-        if (messages.length > 0) break;
-        missing = await this.#missing(this.#sequence + 1, sequence - 1, signal);
-      }
-      messages.push(new Delivered(sequence, stamp, message));
-      this.#sequence = sequence;
-      this.#stamp = stamp;
-      this.#pending = pending;
+      this.#buffer.shift();
+      return false;
     }
-    // What came meanwhile was pushed behind what we walked over.
-    this.#buffer = taken === received.length ? [] : received.slice(taken);
-    // The next pull fills while this batch is worked on.
-    if (this.#buffer.length === 0 && this.#wanted === 0 && this.#consumer !== undefined && !this.#trouble) this.#pull();
-    return missing === undefined ? { messages } : { messages, missing };
+    if (sequence !== this.#sequence + 1) this.#hole = await this.#missing(this.#sequence + 1, sequence - 1, signal);
+    return true;
   }
 
   async #missing(from: number, to: number, signal: AbortSignal): Promise<Missing> {
@@ -268,17 +367,23 @@ export class StreamReader {
       await sleep(PAUSE_MS_MAX, signal);
       return;
     }
-    this.#inbox = this.#broker.inbox();
-    this.#unsubscribe = this.#broker.subscribe(this.#inbox, (message) => {
-      if (generation === this.#generation) this.#receive(message);
-    });
+    this.#ack.forget();
+    const isOne = this.#messagesMax < 2 || this.#bytesMax < 2 * this.#pullBytesMin;
+    for (let n = 0; n < (isOne ? 1 : 2); n++) {
+      const lane: Lane = { inbox: this.#broker.inbox(), wanted: 0, pulledAt: 0 };
+      this.#lanes.push(lane);
+      this.#unsubscribe.push(
+        this.#broker.subscribe(lane.inbox, (message) => {
+          if (generation === this.#generation) this.#receive(message, lane);
+        }),
+      );
+    }
   }
 
   #drop(): void {
     this.#generation++;
-    this.#unsubscribe?.();
-    this.#unsubscribe = undefined;
-    this.#wanted = 0;
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    this.#lanes = [];
     const name = this.#consumer;
     this.#consumer = undefined;
     // Only to be polite: it goes by itself when it is inactive for long enough.
@@ -347,38 +452,4 @@ class Delivered implements StreamMessage {
 /** RFC 3339 with nanoseconds, as the API gives it, in ms rounded down. */
 export function stampOf(time: string): number {
   return Date.parse(time.replace(/(\.\d{3})\d+/, "$1"));
-}
-
-/** Tokens before the stream's name: 2, or 4 where the server names domain and account. */
-function acknowledgementOffset(reply: string): number {
-  let dots = 0;
-  for (let i = 0; i < reply.length; i++) if (reply.charCodeAt(i) === DOT) dots++;
-  return dots >= 10 ? 4 : 2;
-}
-
-const DOT = 0x2e;
-
-/**
- * Sequence, stamp (ms) and pending messages out of a reply subject, without splitting it and without a rounding
- * double: `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<consumer sequence>.<nanoseconds>.<pending>`
- * (`skip` 2), or with `<domain>.<account>` after `ACK` and a token at the end (`skip` 4).
- */
-export function delivery(reply: string, skip: number): { sequence: number; stamp: number; pending: number } {
-  let at = 0;
-  for (let token = 0; token < skip + 3; token++) at = reply.indexOf(".", at) + 1;
-  const sequenceEnd = reply.indexOf(".", at);
-  const stampStart = reply.indexOf(".", sequenceEnd + 1) + 1;
-  const stampEnd = reply.indexOf(".", stampStart);
-  const next = reply.indexOf(".", stampEnd + 1);
-  return {
-    sequence: integer(reply, at, sequenceEnd),
-    stamp: integer(reply, stampStart, stampEnd - 6),
-    pending: integer(reply, stampEnd + 1, next < 0 ? reply.length : next),
-  };
-}
-
-function integer(text: string, from: number, to: number): number {
-  let value = 0;
-  for (let i = from; i < to; i++) value = value * 10 + (text.charCodeAt(i) - 0x30);
-  return value;
 }

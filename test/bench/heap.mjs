@@ -23,9 +23,9 @@ const FIRST_MS = Date.UTC(2026, 0, 1);
 
 if (extra === "extra") {
   const { write } = Kernel.prototype;
-  Kernel.prototype.write = function (message) {
-    globalThis.last = { sequence: message.sequence };
-    return write.call(this, message);
+  Kernel.prototype.write = function (subject, source, silent, sequence, stamp, body) {
+    globalThis.last = { sequence };
+    return write.call(this, subject, source, silent, sequence, stamp, body);
   };
 }
 

@@ -1,16 +1,31 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { AckReply, isDelivery } from "../../connectors/nats/ackreply.js";
 import type { Broker } from "../../connectors/nats/broker.js";
-import { delivery, StreamReader } from "../../connectors/nats/reader.js";
+import { StreamReader } from "../../connectors/nats/reader.js";
 import { CutProxy, serverVersions, TestServer } from "../support/nats.js";
 
 const never = new AbortController().signal;
 const text = new TextEncoder();
 
 test("a reply subject gives sequence, stamp in ms and pending as whole numbers", () => {
+  const ack = new AckReply();
+  const read = (reply: string) => {
+    ack.read(text.encode(reply));
+    return { sequence: ack.sequence, stamp: ack.stamp, pending: ack.pending };
+  };
   const plain = "$JS.ACK.t_orders_0.abc.1.9007199254740991.77.1700000000123999999.42";
-  expect(delivery(plain, 2)).toEqual({ sequence: 9_007_199_254_740_991, stamp: 1_700_000_000_123, pending: 42 });
-  const domain = "$JS.ACK.hub.hash.t_orders_0.abc.1.12.77.1700000000123999999.0.random";
-  expect(delivery(domain, 4)).toEqual({ sequence: 12, stamp: 1_700_000_000_123, pending: 0 });
+  const found = { sequence: 9_007_199_254_740_991, stamp: 1_700_000_000_123, pending: 42 };
+  expect(read(plain)).toEqual(found);
+  ack.forget();
+  for (const end of ["", ".random", ".ran.dom"]) {
+    const domain = `$JS.ACK.hub.hash.t_orders_0.abc.1.12.77.1700000000123000000.0${end}`;
+    expect(read(domain)).toEqual({ sequence: 12, stamp: 1_700_000_000_123, pending: 0 });
+    ack.forget();
+  }
+  expect(isDelivery(text.encode(plain))).toBe(true);
+  for (const other of ["$JS.ACK", "$JS.API.x.y", "_INBOX.abc.def"])
+    expect(isDelivery(text.encode(other)), other).toBe(false);
+  expect(isDelivery(undefined)).toBe(false);
 });
 
 async function fill(broker: Broker, stream: string, from: number, to: number, size = 20): Promise<void> {
