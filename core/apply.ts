@@ -69,6 +69,7 @@ export function apply(item: Item): void {
   if (action == judged.IGNORE) return;
   const channel = judged.channel == 255 ? addChannel(item.channel, item.channelLength) : judged.channel;
   underWay.nameChannel(channel);
+  S.amountsEver += item.amount;
   const number =
     judged.customer != 0 ? judged.customer : addCustomer(judged.customerHash, item.customer, item.customerLength);
   const customer = customerAt(number);
@@ -95,13 +96,13 @@ export function apply(item: Item): void {
   arm(number, nextChange(customer));
 }
 
-function giveRows(customer: Customer): void {
+@inline function giveRows(customer: Customer): void {
   if ((customer.flags & HAS_ROWS) != 0) return;
   customer.flags |= HAS_ROWS;
   S.applied++;
 }
 
-function newOrder(item: Item, channel: u8, number: u32, customer: Customer): void {
+@inline function newOrder(item: Item, channel: u8, number: u32, customer: Customer): void {
   const entry = takeEntry();
   setContent(
     entry,

@@ -121,16 +121,18 @@ export function judge(item: Item, now: i64): void {
     else reject(verdict - 1);
     return;
   }
-  if (S.partitions != 0 && partitionOf(item.customer, item.customerLength) != S.partition)
+  // Another event of the block may have numbered its channel meanwhile.
+  if (item.channelNumber == UNLISTED) identify(item);
+  customerHash = item.customerHash;
+  const number = findCustomer(customerHash, item.customer, item.customerLength);
+  // Who is known here belongs here.
+  if (number == 0 && S.partitions != 0 && partitionOf(item.customer, item.customerLength) != S.partition)
     return reject(ITEM.FOREIGN_PARTITION);
   if (S.clockKind == CLOCK_BROKER && item.time > now + S.tolerance) return reject(ITEM.TOO_FAR_AHEAD);
-  // Another event of the block may have numbered it meanwhile.
-  if (item.channelNumber == UNLISTED) identify(item);
   channel = item.channelNumber;
   if (!anyTakes(item)) return reject(ITEM.NO_MODEL);
   if (channel == UNLISTED && S.channels == CHANNELS_MAX - 1) return reject(ITEM.OVER_LIMIT);
-  customerHash = item.customerHash;
-  customer = findCustomer(customerHash, item.customer, item.customerLength);
+  customer = number;
   hash = item.hash;
   if (customer != 0) known = findEvent(hash, customer);
   if (item.kind == ITEM.ORDER) judgeOrder(item, now);
@@ -190,8 +192,11 @@ function isTooLong(now: i64, more: u32): bool {
 }
 
 /** Would `by` more take a sum ever of the customer past what is exact? */
-function overflows(item: Item, by: i64, instead: u32): bool {
-  if (customer == 0) return false;
+@inline function overflows(item: Item, by: i64, instead: u32): bool {
+  return S.amountsEver > SUM_MAX - abs(by) && customer != 0 && overflowsFor(item, by, instead);
+}
+
+function overflowsFor(item: Item, by: i64, instead: u32): bool {
   for (let m: u32 = 0; m < S.models; m++) {
     const model = modelAt(m);
     if (!takes(model, m, channel, item.currency) || !adds(model, item.currency)) continue;

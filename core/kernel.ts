@@ -44,8 +44,7 @@ const HEADER_BYTES: usize = 24;
 const OPEN: u8 = 0;
 const OWN: u8 = 1;
 const UNFIT: u8 = 2;
-const APPLY: u8 = 3;
-const DUE: u8 = 4;
+const DUE: u8 = 3;
 let stage: u8 = OPEN;
 let item: u32 = 0; // in the block
 let items: u32 = 0; // of the block
@@ -130,39 +129,45 @@ function openBody(): i32 {
 
 /** Applies the items of the block. DONE, MORE or FULL. */
 export function applyBlock(): i32 {
-  while (stage != OPEN || item != items) {
-    if (stage == OPEN) {
-      const opened = itemAt(item);
-      if (opened.verdict >= ITEM.UNREADABLE) {
-        if (!hasRoom()) return MORE;
-        closeUnread(opened);
-      } else {
-        if (opened.place == 0) openMessage(opened.header);
-        if (!judgeItem(opened)) return FULL;
-        stage = OWN;
-      }
+  if (stage != OPEN) {
+    const status = finishEvent(stage);
+    if (status != DONE) return status;
+  }
+  while (item != items) {
+    const opened = itemAt(item);
+    if (opened.verdict >= ITEM.UNREADABLE) {
+      if (!hasRoom()) return MORE;
+      closeUnread(opened);
+    } else {
+      if (opened.place == 0) openMessage(opened.header);
+      if (!judgeItem(opened)) return FULL;
+      stage = OWN;
     }
-    if (stage == OWN) {
+    const status = finishEvent(stage);
+    if (status != DONE) return status;
+  }
+  return DONE;
+}
+
+/** Goes on with the event from stage `from` on. DONE or MORE. */
+@inline function finishEvent(from: u8): i32 {
+  switch (from) {
+    case OWN:
       if (!fireAllOwn()) return MORE;
+    case UNFIT:
       stage = UNFIT;
-    }
-    if (stage == UNFIT) {
       do {
         if (!hasRoom()) return MORE;
       } while (rejectUnfit(itemAt(item)));
-      stage = APPLY;
-    }
-    if (stage == APPLY) {
       applyItem(itemAt(item++));
       fires = FIRE_EVENT;
+    case DUE:
       stage = DUE;
-    }
-    if (stage == DUE) {
       if (!fireMore()) return MORE;
+    default:
       stage = OPEN;
-    }
+      return DONE;
   }
-  return DONE;
 }
 
 /** Fires what is due for the event's own customer. False where the output had no room for more. */

@@ -41,10 +41,11 @@ export const NO_VERSION: i64 = -1;
   amountHigh: u16;
   channel: u8;
   flags: u8;
-  version: i64;
-  customer: u32;
+  // Near the time: a newer order reads the one and writes the other, most often in one cache line.
   next: u32; // newer
   previous: u32; // older
+  version: i64;
+  customer: u32;
   reversed: u32; // its Reversed, 0 for none
 }
 
@@ -57,9 +58,9 @@ export const NO_VERSION: i64 = -1;
   amountHigh: u16;
   channel: u8;
   flags: u8;
-  version: i64;
   reversed: u32; // its Reversed
   next: u32; // that arrived later
+  version: i64;
   parked: u32; // its Parked, 0 when it has met its order
   pad0: u32;
 }
@@ -71,10 +72,10 @@ export const NO_VERSION: i64 = -1;
   pad1: u16;
   pad2: u8;
   flags: u8;
-  cancelVersion: i64; // highest of the cancels that met their order, NO_VERSION for none
-  customer: u32;
   order: u32; // 0: still waited for
   first: u32; // in order of arrival
+  cancelVersion: i64; // highest of the cancels that met their order, NO_VERSION for none
+  customer: u32;
   last: u32;
 }
 
@@ -131,7 +132,7 @@ if (offsetof<Order>("flags") != 23 || offsetof<Reversal>("flags") != 23 || offse
 }
 
 /** Writes what an order and a reversal have in common. */
-export function setContent(number: u32, kind: u8, channel: u8, time: i64, amount: i64, currency: u16, version: i64): void {
+@inline export function setContent(number: u32, kind: u8, channel: u8, time: i64, amount: i64, currency: u16, version: i64): void {
   const order = orderAt(number);
   order.timeLow = <u32>time;
   order.timeHigh = <u16>(time >> 32);
@@ -148,7 +149,7 @@ export function setContent(number: u32, kind: u8, channel: u8, time: i64, amount
 }
 
 /** Takes an entry, all zero. The caller has seen that there is one. */
-export function takeEntry(): u32 {
+@inline export function takeEntry(): u32 {
   S.entries++;
   const free = S.entryFree;
   if (free == 0) {
@@ -174,7 +175,7 @@ export function hashOfEvent(customerHash: u64, channel: u32, kind: u32, id: usiz
 }
 
 /** Entry with this identity of this customer, 0 for none. */
-export function findEvent(hash: u64, customer: u32): u32 {
+@inline export function findEvent(hash: u64, customer: u32): u32 {
   const tag = tagOf(hash);
   let slot = homeOf(tag, eventSlotCount);
   while (true) {
@@ -192,8 +193,9 @@ export function ownerOf(number: u32): u32 {
   return orderAt(number).customer;
 }
 if (offsetof<Order>("customer") != offsetof<Reversed>("customer")) ERROR("ownerOf reads both as one");
+if (offsetof<Order>("version") != offsetof<Reversal>("version")) ERROR("setContent writes both as one");
 
-export function enterEvent(number: u32): void {
+@inline export function enterEvent(number: u32): void {
   insertSlot(eventSlots, eventSlotCount, orderAt(number).hash, number);
 }
 
@@ -287,7 +289,7 @@ function linkLane(number: u32): void {
  * Puts an order into its customer's chain, behind those of the same time. Most belong at an end; the place of
  * another is looked for from both ends at once, and then along the lane. Returns whether it is the newest now.
  */
-export function link(customer: Customer, number: u32): bool {
+@inline export function link(customer: Customer, number: u32): bool {
   const order = orderAt(number);
   const time = timeAt(number);
   const newest = customer.newest;
@@ -324,7 +326,7 @@ export function identityOf(reversed: Reversed): u64 {
 }
 
 /** Notes that a customer has `by` entries more: orders and reversals, parked ones twice. */
-export function countEntries(customer: Customer, by: i32): void {
+@inline export function countEntries(customer: Customer, by: i32): void {
   customer.entries += by;
   if (customer.entries > S.chainLongest) S.chainLongest = customer.entries;
 }

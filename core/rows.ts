@@ -9,10 +9,12 @@ import {
   NO_SEGMENT,
   NO_SLOT,
   OLDEST,
+  SUM,
   bandOfAge,
   bandOfValue,
   dimensionAt,
   leave,
+  limitAt,
   segmentOfCell,
   takesChannel,
   windowAt,
@@ -43,10 +45,15 @@ export function isCancelled(order: Order): bool {
 }
 
 /** Does this entry of the chain count as an order in a model that takes it? */
-export function counts(model: Model, entry: u32): bool {
+@inline export function counts(model: Model, entry: u32): bool {
+  const order = orderAt(entry);
+  if (order.reversed == 0) return (order.flags & (KIND | VOID)) == ORDER;
+  return countsReversed(model, entry);
+}
+
+function countsReversed(model: Model, entry: u32): bool {
   const order = orderAt(entry);
   if ((order.flags & KIND) != ORDER) return false;
-  if (order.reversed == 0) return (order.flags & VOID) == 0;
   if (isCancelled(order)) return false;
   const refunded = reversedAt(order.reversed).refunded;
   return model.keepsRefunded != 0 || refunded == 0 || refunded < amountAt(entry);
@@ -180,6 +187,29 @@ export function firstTime(row: Row): i64 {
 @inline export function measured(row: Row, model: Model, dimension: Dimension): i64 {
   if (dimension.slot != NO_SLOT) return valueOf(row, windowAt(model, dimension.slot));
   return dimension.measure == COUNT ? <i64>row.ordersEver : row.spendEver;
+}
+
+/**
+ * Does every band at `now` hold what it held? False also where that is not seen at once: of a band `none`. Bands
+ * decide the segment of a row that has any.
+ */
+export function keepsBands(row: Row, model: Model, now: i64): bool {
+  if (row.newest == 0) return false;
+  const bands = row.bands;
+  for (let d: u32 = 0; d < model.dimensions; d++) {
+    const band = bandIn(bands, d);
+    if (band == 0) return false;
+    const dimension = dimensionAt(model, d);
+    const measure = dimension.measure;
+    if (measure == COUNT || measure == SUM) {
+      const value = measured(row, model, dimension);
+      if (value < limitAt(dimension, band - 1) || (band != 1 && value >= limitAt(dimension, band - 2))) return false;
+    } else {
+      const age = now - (measure == NEWEST ? lastTime(row) : firstTime(row));
+      if (age >= limitAt(dimension, band - 1) || (band != 1 && age < limitAt(dimension, band - 2))) return false;
+    }
+  }
+  return true;
 }
 
 /** Bands of a row at `now`, four bits a dimension; all 0 in no segment. */

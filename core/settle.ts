@@ -18,7 +18,7 @@ import {
   beginMigration,
   endMigration,
 } from "./output";
-import { bandBytes, bandIn, bandsOf, cellOf, firstTime, lastTime, measured, segmentOf } from "./rows";
+import { bandBytes, bandIn, bandsOf, cellOf, firstTime, keepsBands, lastTime, measured, segmentOf } from "./rows";
 import { BEFORE, S } from "./status";
 import { NEVER } from "./timers";
 
@@ -68,7 +68,7 @@ export function capture(row: Row, model: Model, number: u32): void {
 }
 
 /** The same where the change leaves alone what is cold: the first order, and what is past the horizon. */
-export function captureHot(row: Row, model: Model, number: u32): void {
+@inline export function captureHot(row: Row, model: Model, number: u32): void {
   const before = beforeOf(number);
   before.orders = measured(row, model, dimensionAt(model, model.countAt));
   before.spend = measured(row, model, dimensionAt(model, model.sumAt));
@@ -121,12 +121,14 @@ function causeInTime(model: Model, differing: u32): u8 {
 }
 
 /** Bands and segment of a row at `at`; a migration where they changed. `capture` was called before the change. */
-export function settle(customer: Customer, number: u32, at: i64, cause: u8): void {
+@inline export function settle(customer: Customer, number: u32, at: i64, cause: u8): void {
+  if (!keepsBands(rowAt(customer, number), modelAt(number), at)) settleChanged(customer, number, at, cause);
+}
+
+function settleChanged(customer: Customer, number: u32, at: i64, cause: u8): void {
   const model = modelAt(number);
   const row = rowAt(customer, number);
   const bands = bandsOf(row, model, at);
-  // Bands decide the segment, unless it is none.
-  if (bands == row.bands && bands != 0 && row.segment != NO_SEGMENT) return;
   const segment = segmentOf(row, model, number, bands);
   if (bands == row.bands && segment == row.segment) return;
   if (row.segment != NO_SEGMENT) countCell(number, cellOf(model, row.bands), -1);

@@ -56,6 +56,7 @@ export const OUTCOMES: u32 = 10;
   dueCount: u32; // and behind the last
   pad3: u32;
   dueLast: i64; // the instant of the last; 0: there is no block
+  amountsEver: i64; // of all events applied: no sum of a customer is larger
   // counters
   messages: i64;
   ticks: i64;
