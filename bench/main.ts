@@ -5,6 +5,7 @@ import { nearest } from "../runtime/config/index.js";
 import { brokerBenches } from "./broker.js";
 import { decodeBenches } from "./decode.js";
 import { fanoutBenches } from "./fanout.js";
+import { kernelBenches } from "./kernel.js";
 import { ledgerBenches } from "./ledger.js";
 import { describeMachine, type Machine, observeMachine } from "./machine.js";
 import { memoryBenches } from "./memory.js";
@@ -23,6 +24,7 @@ const USAGE = 2;
 const BENCHES: readonly Bench[] = [
   ...brokerBenches,
   ...decodeBenches,
+  ...kernelBenches,
   ...memoryBenches,
   ...startBenches,
   ...timersBenches,
