@@ -6,6 +6,7 @@ import { brokerBenches } from "./broker.js";
 import { decodeBenches } from "./decode.js";
 import { fanoutBenches } from "./fanout.js";
 import { kernelBenches } from "./kernel.js";
+import { latencyBenches } from "./latency.js";
 import { ledgerBenches } from "./ledger.js";
 import { describeMachine, type Machine, observeMachine } from "./machine.js";
 import { memoryBenches } from "./memory.js";
@@ -33,6 +34,7 @@ const BENCHES: readonly Bench[] = [
   ...duckdbBenches,
   ...ledgerBenches,
   ...fanoutBenches,
+  ...latencyBenches,
 ];
 
 const RESULTS_FILE = new URL("../../bench/RESULTS.md", import.meta.url);
