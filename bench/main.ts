@@ -17,6 +17,7 @@ import { scanBenches } from "./scan.js";
 import { startBenches } from "./start.js";
 import { figure, markdownTable, textTable } from "./table.js";
 import { timersBenches } from "./timers.js";
+import { waveBenches } from "./wave.js";
 
 const FAILED = 1;
 const USAGE = 2;
@@ -35,6 +36,7 @@ const BENCHES: readonly Bench[] = [
   ...ledgerBenches,
   ...fanoutBenches,
   ...latencyBenches,
+  ...waveBenches,
 ];
 
 const RESULTS_FILE = new URL("../../bench/RESULTS.md", import.meta.url);
