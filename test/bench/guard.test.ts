@@ -125,7 +125,8 @@ describe("V8's heap", () => {
     assert(windows.length > 1 && windows.every((bytes) => bytes > 0), `windows: ${windows.join(" ")}`);
     return Math.min(...windows);
   };
-  const STILL_MAX = 16;
+  /** 3.5, or 19.5 where the compiler leaves one number boxed; an object a message makes it 35 to 52. */
+  const STILL_MAX = 28;
   const MOVES_MAX = 470;
 
   test("an order that moves nobody leaves next to nothing on it", () => {
