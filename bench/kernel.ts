@@ -7,7 +7,6 @@ import { compileSettings } from "../runtime/config/index.js";
 import { Kernel } from "../runtime/kernel.js";
 import type { Settings } from "../runtime/settings.js";
 import { simulateTraffic } from "../runtime/simulate.js";
-import { ordersSubject } from "../runtime/subjects.js";
 import { type Bench, type Result, withRatioGoal } from "./result.js";
 import { Figures, roundsOf } from "./rounds.js";
 
@@ -23,6 +22,7 @@ const SIZES = {
   "10m": { customers: 10_000_000, orders: 32 * SLICE, restored: false },
 } as const;
 type Size = keyof typeof SIZES;
+const HEADER_BYTES = 24;
 /** Customers of the shop of a quick run. */
 const SHOP_QUICK = 100_000;
 
@@ -132,7 +132,6 @@ class Shop {
   readonly #kernel: Kernel;
   readonly #calls: Calls;
   readonly #traffic: Iterator<{ readonly at: number; readonly event: unknown }>;
-  #sequence = 0;
   #events = 0;
   #before = { records: 0, fired: 0 };
 
@@ -147,23 +146,23 @@ class Shop {
     this.#before = { records: kernel.recordCount, fired: kernel.counters().fired };
   }
 
-  /** Decodes the next events, in messages of 100; how many. */
+  /** Decodes the next events, in messages of 100, where the kernel's input is; how many. */
   #prepare(): number {
+    const { buffer } = this.#kernel.exports["memory"] as unknown as WebAssembly.Memory;
+    let at = Number((this.#kernel.exports["INPUT"] as WebAssembly.Global).value);
     let count = 0;
-    this.#kernel.clear();
     while (count < SLICE - 100) {
       const events: unknown[] = [];
-      let stamp = 0;
-      for (let next = this.#traffic.next(); !next.done; next = this.#traffic.next()) {
-        stamp = next.value.at;
+      for (let next = this.#traffic.next(); !next.done; next = this.#traffic.next())
         if (events.push(next.value.event) === 100) break;
-      }
       if (events.length === 0) break;
       count += events.length;
       const body = Buffer.from(JSON.stringify(events));
-      const subject = ordersSubject("tidemark", 0, "web");
-      const message = { sequence: ++this.#sequence, stamp, subject, source: 0, control: false, silent: false, body };
-      if (!this.#kernel.write(message)) throw new Error("the messages do not fit");
+      // A message's header with nothing but the length of its body (see core/kernel.ts).
+      new Uint8Array(buffer, at, HEADER_BYTES).fill(0);
+      new DataView(buffer).setUint32(at, body.length, true);
+      new Uint8Array(buffer).set(body, at + HEADER_BYTES);
+      at = (at + HEADER_BYTES + body.length + 7) & ~7;
     }
     return this.#calls.prepareMessages(count);
   }

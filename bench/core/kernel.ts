@@ -4,6 +4,7 @@
 //   INPUT | texts: PREPARED_MAX × TEXT_BYTES (id 12, pad 4, customer 12, pad 4) | Items: PREPARED_MAX × ITEM_BYTES |
 import { FINE, Item, ORDER } from "../../core/item";
 import { beginMessage, decodeBlock } from "../../core/decode/decode";
+import { beginMessage, decodeBlock } from "../../core/decode/decode";
 import { DONE, applyBlock, startBlock } from "../../core/kernel";
 import {
   INPUT,
@@ -84,6 +85,32 @@ export function prepare(count: u32, first: f64, population: u32, time: f64, step
     item.place = 1;
   }
   store<u32>(INPUT + 32, 0x626577); // "web"
+}
+
+/**
+ * Decodes the messages that lie in the input, of `count` items in all, and prepares these. Returns how many there are.
+ * Their texts stay where they are, so they must be such as need no unescaping.
+ */
+export function prepareMessages(count: u32): u32 {
+  let header = INPUT;
+  let done: u32 = 0;
+  while (done < count) {
+    const length = load<u32>(header);
+    const body = header + 24 + load<u16>(header, 4);
+    beginMessage(body, length, load<u8>(header, 6));
+    for (let items = decodeBlock(0, ITEMS_MAX); items != 0; items = decodeBlock(0, ITEMS_MAX)) {
+      memory.copy(PREPARED + <usize>done * ITEM_BYTES, ITEMS, items * ITEM_BYTES);
+      for (let n: u32 = 0; n < items; n++) {
+        const item = changetype<Item>(PREPARED + <usize>(done + n) * ITEM_BYTES);
+        item.header = INPUT;
+        item.place = 1; // its message is open
+      }
+      done += items;
+    }
+    header = (body + length + 7) & ~7;
+    assert(header <= PREPARED, "the messages end before the prepared orders");
+  }
+  return done;
 }
 
 /** Applies the prepared orders from number `from` to `to`; what they put out is left. Returns the last status. */
