@@ -61,7 +61,7 @@ export class NatsLedgerReader implements LedgerReader {
     try {
       while (!signal.aborted) {
         const { messages } = await reader.next(signal);
-        if (messages.length > 0 && !signal.aborted) yield messages.map((message) => entryOf(partition, message));
+        if (messages.length > 0 && !signal.aborted) yield messages.map((message) => new Entry(partition, message));
       }
     } finally {
       reader.close();
@@ -75,16 +75,29 @@ export class NatsLedgerReader implements LedgerReader {
   }
 }
 
-function entryOf(partition: number, message: StreamMessage): LedgerEntry {
-  const headers: Record<string, string> = {};
-  // The broker's own (the expected sequence) say nothing to a reader.
-  for (const name of message.headerNames) if (!name.startsWith("Nats-")) headers[name] = message.header(name);
-  return {
-    partition,
-    number: message.sequence,
-    subject: message.subject,
-    body: message.body,
-    headers,
-    time: message.stamp,
-  };
+class Entry implements LedgerEntry {
+  readonly partition: number;
+  readonly number: number;
+  readonly subject: string;
+  readonly body: Uint8Array;
+  readonly time: number;
+  readonly #message: StreamMessage;
+
+  constructor(partition: number, message: StreamMessage) {
+    this.partition = partition;
+    this.number = message.sequence;
+    this.subject = message.subject;
+    this.body = message.body;
+    this.time = message.stamp;
+    this.#message = message;
+  }
+
+  /** Read out of their bytes when they are asked for: who follows migrations never does. */
+  get headers(): Readonly<Record<string, string>> {
+    const headers: Record<string, string> = {};
+    const message = this.#message;
+    // The broker's own (the expected sequence) say nothing to a reader.
+    for (const name of message.headerNames) if (!name.startsWith("Nats-")) headers[name] = message.header(name);
+    return headers;
+  }
 }

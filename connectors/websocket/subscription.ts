@@ -40,8 +40,7 @@ export class MigrationSubscription {
       this.#settle();
       return;
     }
-    const event = record.event();
-    if (event === null || !this.#wants(event)) return;
+    if (!this.#wants(record)) return;
     this.#told = this.#tail.position;
     send(this.#peer, this.id);
   }
@@ -53,8 +52,7 @@ export class MigrationSubscription {
       for (let number = last; number > last - depth; number--) {
         const record = this.#tail.recordAt(partition, number);
         if (record === undefined) break;
-        const event = record.event();
-        if (event !== null && this.#wants(event)) found.push(record);
+        if (this.#wants(record)) found.push(record);
       }
     }
     found.sort((a, b) => order(a.event()?.time, b.event()?.time) || a.number - b.number);
@@ -137,8 +135,7 @@ export class MigrationSubscription {
   #take(record: TailRecord): void {
     if (this.#numbers === undefined || record.number <= (this.#numbers[record.partition] ?? 0)) return;
     this.#numbers[record.partition] = record.number;
-    const event = record.event();
-    if (event === null || !this.#wants(event)) return;
+    if (!this.#wants(record)) return;
     this.#told = this.position;
     this.#peer.sendFrame("migration", migrationFrame(this.#peer.format, this.id, this.#told, record));
   }

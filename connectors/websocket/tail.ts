@@ -14,6 +14,7 @@ import type { Format, Limits, MigrationEvent } from "./protocol.js";
 export class TailRecord {
   readonly partition: number;
   readonly number: number;
+  readonly subject: string;
   readonly body: Uint8Array;
   readonly #isMigration: boolean;
   #event: MigrationEvent | null | undefined;
@@ -22,6 +23,7 @@ export class TailRecord {
   constructor(entry: LedgerEntry, migrationPrefix: string) {
     this.partition = entry.partition;
     this.number = entry.number;
+    this.subject = entry.subject;
     this.body = entry.body;
     this.#isMigration = entry.subject.startsWith(migrationPrefix);
   }

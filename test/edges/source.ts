@@ -10,6 +10,7 @@ import type {
 } from "../../connectors/edge.js";
 import { KINDS, OUTCOMES, REASONS } from "../../runtime/record.js";
 import type { Dimension, Model, Settings } from "../../runtime/settings.js";
+import { migrationSubject } from "../../runtime/subjects.js";
 
 const DAY = 86_400_000;
 
@@ -219,7 +220,7 @@ export class MemorySource implements EdgeEngine {
         ...(move.padding === undefined ? {} : { padding: "x".repeat(move.padding) }),
       },
     };
-    const subject = `shop.migrations.${partition}.${name}.${change}.${from}.${to}`;
+    const subject = migrationSubject("shop", partition, name, change, from, to);
     return this.#append(partition, subject, Buffer.from(JSON.stringify(event)));
   }
 
