@@ -262,21 +262,24 @@ function judgeReversal(item: Item, now: i64): void {
   if (item.order == 0) return judgeLoose(item, now);
   if (known != 0 && overflows(item, heldDown(known), 0)) return reject(ITEM.OVERFLOW);
   if (order == 0) {
-    const leaving = S.parked < S.parkedMax || customer == 0 ? 0 : ownExpired(customerAt(customer), now);
-    if (!hasPlace(chunksFor(item.length, 0), leaving)) return reject(ITEM.PARKED_FULL);
-    if (isTooLong(now, 2)) return reject(ITEM.OVER_LIMIT);
+    // What it takes the place of leaves its own.
+    const waits: u32 = known != 0 && kindAt(known) != LOOSE ? reversalAt(known).parked : 0;
+    let leaving: u32 = waits != 0 ? 1 : 0;
+    if (S.parked - leaving >= S.parkedMax && customer != 0) leaving += ownExpired(customerAt(customer), now);
+    if (!hasPlace(chunksFor(item.length, 0), leaving, waits)) return reject(ITEM.PARKED_FULL);
+    if (isTooLong(now, known == 0 ? 2 : waits != 0 ? 0 : 1)) return reject(ITEM.OVER_LIMIT);
     return act(PARK, known != 0 ? AMENDED : PARKED);
   }
   const target = orderAt(order);
   if (item.currency != 0 && item.currency != target.currency) return reject(ITEM.CONFLICT);
   if (item.kind == ITEM.CANCEL && item.version != 0 && item.version < highOf(target)) return ignore(STALE);
-  if (isTooLong(now, 1)) return reject(ITEM.OVER_LIMIT);
+  if (known == 0 && isTooLong(now, 1)) return reject(ITEM.OVER_LIMIT);
   act(ATTACH, known != 0 ? AMENDED : APPLIED);
 }
 
 function judgeLoose(item: Item, now: i64): void {
   if (leave(item.time, S.horizon) <= now) return act(LATE_LOOSE, known != 0 ? AMENDED : APPLIED);
-  if (isTooLong(now, 1)) return reject(ITEM.OVER_LIMIT);
+  if (known == 0 && isTooLong(now, 1)) return reject(ITEM.OVER_LIMIT);
   if (overflows(item, -item.amount, known != 0 && kindAt(known) == LOOSE ? known : 0)) return reject(ITEM.OVERFLOW);
   act(NEW_LOOSE, known != 0 ? AMENDED : APPLIED);
 }

@@ -32,9 +32,15 @@ export function chunksFor(length: u32, subjectLength: u32): u32 {
   return (TEXT_HEAD + subjectLength + kept + CHUNK_DATA - 1) / CHUNK_DATA;
 }
 
-/** Is there a place for one more with so many chunks, once `leaving` have left? */
-export function hasPlace(chunks: u32, leaving: u32): bool {
-  return S.parked - leaving < S.parkedMax && <u64>(S.parkedChunks + chunks) <= <u64>S.parkedMax * CHUNKS_EACH + CHUNKS_MOST;
+/** Is there a place for one more with so many chunks, once `leaving` have left, and with `parked` (0: none) its chunks? */
+export function hasPlace(chunks: u32, leaving: u32, parked: u32): bool {
+  const freed = parked == 0 ? 0 : chunksOf(parked);
+  return S.parked - leaving < S.parkedMax && <u64>(S.parkedChunks + chunks - freed) <= <u64>S.parkedMax * CHUNKS_EACH + CHUNKS_MOST;
+}
+
+function chunksOf(parked: u32): u32 {
+  const head = entryAddress(parkedAt(parked).bytes); // the three lengths lie in the first chunk
+  return chunksFor(load<u32>(head, 8), load<u32>(head, 12));
 }
 
 /** Own reversals whose waiting is over at `now`: the oldest come first, so the count is a prefix. */

@@ -26,6 +26,29 @@ function same(input: Input[]): void {
   assert.deepEqual([...found.states], [...expected.states]);
 }
 
+test("a reversal that amends one that waits takes its place, however full it is", () => {
+  const models = modelSets[2] ?? [];
+  const settings = { ...baseSettings, parkedMax: 1 };
+  const refund = (id: string, version: number, amount: number) => ({
+    at: EPOCH,
+    event: { id, customer: "c1", time: EPOCH, amount, kind: "refund", order: "o1", version },
+  });
+  const input: Input[] = [
+    refund("r1", 1, 10),
+    refund("r2", 1, 20),
+    refund("r1", 2, 30),
+    { at: EPOCH, event: { id: "o1", customer: "c1", time: EPOCH, amount: 100 } },
+  ];
+  const found = kernelRun(models, settings, input, [EPOCH], { build: "debug", batch: 1 });
+  const expected = oracle(models, settings, input, [EPOCH]);
+  assert.deepEqual(
+    found.dead.map(({ reason }) => reason),
+    ["parkedFull"],
+  );
+  assert.deepEqual(found.dead, expected.dead);
+  assert.deepEqual([...found.states], [...expected.states]);
+});
+
 describe("sums beyond 2^53 are dead-lettered, and the stream goes on", () => {
   const rest = 2 ** 53 - 900 * MOST;
   test("orders, to the last unit", () => {

@@ -71,7 +71,7 @@ const then = parseConfigObject({
     {
       ...retail,
       name: "plain",
-      recency: { bands: [{ name: "fre\"sh", max: "30d", points: 7 }, { name: "stale" }] },
+      recency: { bands: [{ name: 'fre"sh', max: "30d", points: 7 }, { name: "stale" }] },
       segments: [{ name: "Töp", when: { recency: ["stale"] } }],
     },
   ],
