@@ -28,6 +28,7 @@ import { controlMessage } from "./publisher.js";
 import { type Missing, type StreamMessage, StreamReader } from "./reader.js";
 import { type PartitionStreams, streamState } from "./streams.js";
 import { Ticker } from "./ticker.js";
+import type { Turns } from "./turns.js";
 
 /** Makes a changed configuration hold from now on; `silent` marks the migrations that it causes. */
 export type ApplyModel = "no" | "yes" | "silent";
@@ -42,6 +43,8 @@ export interface OwnerOptions {
   readonly applyModel: ApplyModel;
   /** Goes on behind messages that the input lost before they were read. */
   readonly acceptGap: boolean;
+  /** Of the partitions that share the thread. */
+  readonly turns?: Turns;
   /** A line for the log. */
   readonly note: (text: string) => void;
 }
@@ -107,6 +110,7 @@ export class PartitionOwner {
       clock: settings.clock,
       tickMs: settings.tickMs,
       now: Date.now,
+      ...(options.turns === undefined ? {} : { turns: options.turns }),
       view: () => this.#tickView(),
       publish: (time) =>
         broker.publishStored(

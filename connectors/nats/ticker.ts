@@ -5,6 +5,7 @@
  * An idle partition with nothing due publishes nothing.
  */
 import type { Clock } from "../../runtime/settings.js";
+import { TURN_MS_MAX, Turns } from "./turns.js";
 
 /** What the ticker looks at; the partition itself, and its ledger's writer. */
 export interface TickView {
@@ -23,6 +24,8 @@ export interface TickerOptions {
   readonly publish: (time?: number) => Promise<number>;
   /** Wall clock in ms. */
   readonly now: () => number;
+  /** Of those that share the thread; default: alone. */
+  readonly turns?: Turns;
 }
 
 /** Samples of how far the broker's clock is ahead of ours. */
@@ -32,6 +35,8 @@ const WAIT_MS_MAX = 600_000;
 
 export class Ticker {
   readonly #options: TickerOptions;
+  readonly #turns: Turns;
+  readonly #ask = () => this.consider();
   #timer: NodeJS.Timeout | undefined;
   #running = false;
   #publishing = false;
@@ -43,6 +48,7 @@ export class Ticker {
 
   constructor(options: TickerOptions) {
     this.#options = options;
+    this.#turns = options.turns ?? new Turns();
   }
 
   /** Ticks published. */
@@ -59,6 +65,7 @@ export class Ticker {
   stop(): void {
     this.#running = false;
     clearTimeout(this.#timer);
+    this.#turns.leave(this.#ask);
   }
 
   /** Takes in the stamp of a message that was applied as soon as it came. */
@@ -75,16 +82,24 @@ export class Ticker {
     const seen = view();
     if (seen.sequence < this.#sequence) return; // the last one is still on its way
     if (seen.overdue !== null) {
-      if (seen.inFlight === 0) void this.#tick(clock === "event" ? seen.clock : undefined);
+      if (seen.inFlight === 0) this.#tickInTurn(clock === "event" ? seen.clock : undefined);
       return;
     }
     clearTimeout(this.#timer);
+    if (seen.inFlight === 0) this.#turns.leave(this.#ask);
     if (seen.nextDue === null || clock === "event") return;
     const skew = this.#skews.length === 0 ? 0 : Math.max(...this.#skews);
     // Stamps are rounded down: a millisecond later it has passed for certain.
     const wait = Math.max(seen.nextDue + 1 - (now() + skew), this.#publishedAt + tickMs - now());
-    if (wait <= 0) void this.#tick();
+    if (wait <= 0) this.#tickInTurn();
     else this.#later(wait);
+  }
+
+  /** What the last tick brought is stored: whoever else waits comes first. */
+  #tickInTurn(time?: number): void {
+    this.#turns.pass(this.#ask);
+    if (this.#turns.take(this.#ask)) void this.#tick(time);
+    else this.#later(TURN_MS_MAX);
   }
 
   async #tick(time?: number): Promise<void> {

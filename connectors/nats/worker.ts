@@ -9,6 +9,7 @@ import { type Broker, connectBroker } from "./broker.js";
 import { addCounts } from "./counts.js";
 import { PartitionOwner } from "./owner.js";
 import type { FromWorker, PlainError, Question, StatePart, WorkerStart } from "./thread.js";
+import { Turns } from "./turns.js";
 
 const PROGRESS_MS = 250;
 /** A broken kernel is dropped and its partition replayed so many times; then it is a fault that stays. */
@@ -24,6 +25,7 @@ if (port === null) throw new Error("worker.js runs as a worker thread only");
 const tell = (message: FromWorker) => port.postMessage(message);
 const aborter = new AbortController();
 const delay = monitorEventLoopDelay({ resolution: 10 });
+const turns = new Turns();
 const owners = new Map<number, PartitionOwner>();
 const states = new Map<number, { rows: Map<number, StateRow[]>; timer: NodeJS.Timeout }>();
 let running: Promise<unknown> = Promise.resolve();
@@ -52,7 +54,13 @@ async function own(broker: Broker, partition: number): Promise<void> {
   const streams = start.streams.find((found) => found.partition === partition);
   if (streams === undefined) throw new RangeError(`partition ${partition} is not this worker's`);
   for (let faults = 1; ; faults++) {
-    const owner = new PartitionOwner({ ...start, broker, streams, note: (text) => tell({ kind: "note", text }) });
+    const owner = new PartitionOwner({
+      ...start,
+      broker,
+      streams,
+      turns,
+      note: (text) => tell({ kind: "note", text }),
+    });
     owners.set(partition, owner);
     try {
       await owner.run(aborter.signal);
