@@ -1,6 +1,7 @@
 /** What the figures were measured on, and with. */
 import { execFileSync } from "node:child_process";
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
+import { versionsUsed } from "./nats.js";
 
 export interface Machine {
   readonly cpu: string;
@@ -10,8 +11,8 @@ export interface Machine {
   readonly kernel: string;
   readonly node: string;
   readonly v8: string;
-  /** Version; null where there is none. */
-  readonly natsServer: string | null;
+  /** Versions of nats-server that benches ran with: of one as a rule, of none where no bench needed one. */
+  readonly natsServers: readonly string[];
   /** Processes that wanted to run, averaged over a minute, before the first bench and after the last. */
   readonly loadStart: number;
   readonly loadEnd: number;
@@ -33,12 +34,12 @@ export function observeMachine(command: string): () => Machine {
     kernel: `${type()} ${release()}`,
     node: process.version,
     v8: process.versions.v8,
-    natsServer: /\d+\.\d+\.\d+/.exec(said("nats-server", "--version") ?? "")?.[0] ?? null,
     loadStart: load(),
   };
   const commit = commitOf();
   return () => ({
     ...before,
+    natsServers: versionsUsed(),
     loadEnd: load(),
     startedAt: started.toISOString(),
     seconds: Math.round((Date.now() - started.getTime()) / 1000),
@@ -49,10 +50,10 @@ export function observeMachine(command: string): () => Machine {
 
 /** The machine in lines, for a reader. */
 export function describeMachine(machine: Machine): string[] {
-  const { cpu, cores, memoryGiB, kernel, node, v8, natsServer, loadStart, loadEnd, startedAt, commit } = machine;
+  const { cpu, cores, memoryGiB, kernel, node, v8, natsServers, loadStart, loadEnd, startedAt, commit } = machine;
   return [
     `${cpu}, ${cores} core${cores === 1 ? "" : "s"}, ${memoryGiB} GiB, ${kernel}`,
-    `Node ${node}, V8 ${v8}, nats-server ${natsServer ?? "missing"}`,
+    [`Node ${node}`, `V8 ${v8}`, ...natsServers.map((version) => `nats-server ${version}`)].join(", "),
     `${startedAt.slice(0, 16).replace("T", " ")} UTC, ${machine.seconds} s, load ${loadStart} before and ${loadEnd} after, commit ${commit ?? "unknown"}`,
     machine.command,
   ];

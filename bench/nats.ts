@@ -13,14 +13,22 @@ export interface BenchServer {
   readonly broker: Broker;
 }
 
+const versions = new Set<string>();
+
+/** Versions of the servers that have run so far, as they said themselves. */
+export function versionsUsed(): readonly string[] {
+  return [...versions];
+}
+
 /** Runs `use` with a server, which is stopped and its store removed whatever happens. Throws where there is none. */
 export async function withServer<T>(use: (server: BenchServer) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
-  // The newest of those that the tests run against, where they are named; else the machine's.
+  // npm run bench names the newest that there is.
   const binary = process.env.TIDEMARK_NATS_SERVERS?.split(delimiter).at(-1);
   const server = await EmbeddedServer.start({ folder, ...(binary === undefined ? {} : { binary }) });
   try {
     const broker = await connectBroker({ servers: server.url });
+    versions.add(broker.version);
     try {
       return await use({ url: server.url, broker });
     } finally {

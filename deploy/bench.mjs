@@ -2,9 +2,9 @@
 // Options are passed on: npm run bench -- --only kernel --quick
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { join } from "node:path";
 import { ensureBuilt, newest, ROOT } from "./build.mjs";
-import { findNatsServer } from "./nats-server.mjs";
+import { newestNatsServer } from "./nats-versions.mjs";
 
 /** Files of bench/core that become a Wasm module of that name in dist/bench. */
 const MODULES = ["kernel", "scan"];
@@ -14,9 +14,14 @@ if (!process.argv.includes("--no-build")) build();
 if (process.argv.includes("--build")) process.exit(0);
 
 const env = { ...process.env };
-// As npm start finds it; the benches that need one say so where there is none.
-const server = findNatsServer();
-if (server) env.PATH = `${dirname(server.path)}${delimiter}${env.PATH ?? ""}`;
+// One for all benches; those that need it say so where there is none.
+try {
+  const server = newestNatsServer();
+  if (server) env.TIDEMARK_NATS_SERVERS = server.path;
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
 // With gc at hand, a bench can begin without the garbage of the one before.
 const child = spawn(
   process.execPath,

@@ -19,12 +19,7 @@ const FLOOR_SUITES = ["bookworm"];
  */
 export function natsVersions() {
   const given = process.env.TIDEMARK_NATS_SERVERS;
-  const candidates = given
-    ? given.split(delimiter).map((path) => ({
-        path,
-        version: versionOf(path) ?? fail(`${path} is no nats-server (TIDEMARK_NATS_SERVERS).`),
-      }))
-    : [...findNatsServers(), ...cached()];
+  const candidates = serversAtHand();
   const isFloor = ({ version }) => compareVersions(version, VERSION_MIN) === 0;
   const isNewer = ({ version }) => compareVersions(version, NEWER_MIN) >= 0;
   const floor = candidates.find(isFloor) ?? (given ? undefined : fetchServer(FLOOR_SUITES, isFloor));
@@ -36,6 +31,21 @@ export function natsVersions() {
     );
   if (!newer) throw new Error(`A nats-server of at least 2.14 is missing and this system's mirror has none. ${remedy}`);
   return [floor, newer];
+}
+
+/** Path and version of the newest server at hand, which nothing is fetched for. Undefined where there is none. */
+export function newestNatsServer() {
+  return serversAtHand().toSorted((a, b) => compareVersions(b.version, a.version))[0];
+}
+
+/** Those of TIDEMARK_NATS_SERVERS where it is set; else the machine's and those fetched before. */
+function serversAtHand() {
+  const given = process.env.TIDEMARK_NATS_SERVERS;
+  if (!given) return [...findNatsServers(), ...cached()];
+  return given.split(delimiter).map((path) => ({
+    path,
+    version: versionOf(path) ?? fail(`${path} is no nats-server (TIDEMARK_NATS_SERVERS).`),
+  }));
 }
 
 function cached() {
