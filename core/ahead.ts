@@ -17,7 +17,7 @@ let touched: u32 = 0;
   return changetype<Item>(ITEMS + <usize>number * ITEM_BYTES);
 }
 
-/** Reads ahead for the first `count` items of the block. Each pass is short, so that the reads of many items are under way at once. */
+/** Reads ahead for the first `count` items of the block. A pass is short, so that many items' reads are under way. */
 export function lookAhead(count: u32): void {
   for (let n: u32 = 0; n < count; n++) if (itemAt(n).verdict == ITEM.FINE) identify(itemAt(n));
   // With one item nothing overlaps.

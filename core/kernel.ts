@@ -8,8 +8,8 @@
 // `run` takes them one after the other, item by item, in the steps of an event:
 //   (1) the clock moves on  (2) what is due for its own customer fires  (3) it is applied  (4) a few more due fire.
 // Items are decoded a block ahead, of several messages if these are short, and the memory that they will touch is
-// read ahead for the whole block; they are applied one by one. Each step puts out a bounded number of records; where the output could not hold the next one, the call returns
-// MORE, the runtime takes what there is, and calls again.
+// read ahead for the whole block; they are applied one by one. Each step puts out a bounded number of records; where
+// the output could not hold the next one, the call returns MORE, the runtime takes what there is, and calls again.
 import * as underWay from "./cause";
 import { lookAhead } from "./ahead";
 import { apply, rejectUnfit } from "./apply";
