@@ -6,8 +6,9 @@ import { customerAt, idAt } from "./customers";
 import * as ITEM from "./item";
 import { Item } from "./item";
 import { identify } from "./judge";
-import { ITEMS, ITEM_BYTES, eventSlotCount, eventSlots, idSlotCount, idSlots } from "./layout";
+import { ITEMS, ITEM_BYTES, entryMax, eventSlotCount, eventSlots, idSlotCount, idSlots } from "./layout";
 import { orderAt, timeAt } from "./log";
+import { S } from "./status";
 import { homeOf, slotNumber, slotTag, tagOf } from "./lookup";
 
 /** Of the words read, so that no compiler leaves the reading out. */
@@ -26,6 +27,7 @@ export function lookAhead(count: u32): void {
   for (let n: u32 = 0; n < count; n++) {
     sum += slotNumber(idSlots, homeOf(tagOf(itemAt(n).customerHash), idSlotCount));
     sum += slotNumber(eventSlots, homeOf(tagOf(itemAt(n).hash), eventSlotCount));
+    sum += orderAt(min(S.entryTop + 1 + n, entryMax)).customer;
   }
   for (let n: u32 = 0; n < count; n++) {
     const number = likely(idSlots, idSlotCount, itemAt(n).customerHash);

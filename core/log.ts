@@ -95,6 +95,12 @@ if (offsetof<Order>() != ENTRY_BYTES) ERROR("Order must stay 48 bytes");
 if (offsetof<Reversal>() != ENTRY_BYTES) ERROR("Reversal must stay 48 bytes");
 if (offsetof<Reversed>() != ENTRY_BYTES) ERROR("Reversed must stay 48 bytes");
 if (offsetof<Parked>() != ENTRY_BYTES) ERROR("Parked must stay 48 bytes");
+// The words of time and currency, and of amount, channel and flags.
+const TIME_AT: usize = 8;
+const AMOUNT_AT: usize = 16;
+if (offsetof<Order>("timeLow") != TIME_AT || offsetof<Order>("currency") != TIME_AT + 6) ERROR("setContent writes one word");
+if (offsetof<Order>("amountLow") != AMOUNT_AT || offsetof<Order>("channel") != AMOUNT_AT + 6)
+  ERROR("setContent writes one word");
 if (offsetof<Order>("flags") != 23 || offsetof<Reversal>("flags") != 23 || offsetof<Reversed>("flags") != 23)
   ERROR("flags must stay byte 23 of every entry that has an identity");
 
@@ -124,24 +130,21 @@ if (offsetof<Order>("flags") != 23 || offsetof<Reversal>("flags") != 23 || offse
 
 /** Event time of an order or reversal. */
 @inline export function timeAt(number: u32): i64 {
-  return <i64>(load<u64>(entryAddress(number), 8) & 0xffff_ffff_ffff);
+  return <i64>(load<u64>(entryAddress(number), TIME_AT) & 0xffff_ffff_ffff);
 }
 
 @inline export function amountAt(number: u32): i64 {
-  return <i64>(load<u64>(entryAddress(number), 16) & 0xffff_ffff_ffff);
+  return <i64>(load<u64>(entryAddress(number), AMOUNT_AT) & 0xffff_ffff_ffff);
 }
 
 /** Writes what an order and a reversal have in common. */
 @inline export function setContent(number: u32, kind: u8, channel: u8, time: i64, amount: i64, currency: u16, version: i64): void {
-  const order = orderAt(number);
-  order.timeLow = <u32>time;
-  order.timeHigh = <u16>(time >> 32);
-  order.currency = currency;
-  order.amountLow = <u32>amount;
-  order.amountHigh = <u16>(amount >> 32);
-  order.channel = channel;
-  order.flags = kind;
-  order.version = version;
+  // Whole words, as `timeAt` and `amountAt` read them: a word that was written in parts can't be read before all that
+  // was written before it has reached the cache.
+  const at = entryAddress(number);
+  store<u64>(at, <u64>time | ((<u64>currency) << 48), TIME_AT);
+  store<u64>(at, <u64>amount | ((<u64>channel) << 48) | ((<u64>kind) << 56), AMOUNT_AT);
+  orderAt(number).version = version;
 }
 
 @inline export function entriesFree(): u32 {
