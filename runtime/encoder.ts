@@ -20,7 +20,7 @@ export interface EncoderOptions {
 
 /** Everything of an event but names: numbers, instants, and four ids of 256 bytes, each byte escaped. */
 const VALUES_BYTES_MAX = 10_240;
-/** Pairs of bands whose boundaries are kept; a model of three dimensions in three bands has at most 4,096. */
+/** Pairs of bands, and of segments, whose fragments are kept; three dimensions in three bands make at most 4,096. */
 const MOVES_KEPT = 16_384;
 
 const QUOTE = 34;
@@ -234,8 +234,13 @@ class Fragments {
 
   move(from: number, to: number): Move {
     const key = from * 256 + to;
-    const move = this.#moves.get(key) ?? this.#makeMove(from, to);
-    this.#moves.set(key, move);
+    let move = this.#moves.get(key);
+    if (move === undefined) {
+      // 250 segments make more pairs than are worth keeping.
+      if (this.#moves.size >= MOVES_KEPT) this.#moves.clear();
+      move = this.#makeMove(from, to);
+      this.#moves.set(key, move);
+    }
     return move;
   }
 
