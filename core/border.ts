@@ -1,6 +1,6 @@
 // Addresses, limits and counters for the runtime, which never types one a second time.
 import { openMessage } from "./cause";
-import { UNLISTED, addChannel, channelAt, findChannel } from "./channels";
+import { CHANNEL_NAME, UNLISTED, addChannel, channelAt, findChannel } from "./channels";
 import { bandBytes } from "./rows";
 import { Customer, HAS_ROWS, customerAt, idAt, idLengthAt, rowAt } from "./customers";
 import {
@@ -141,9 +141,9 @@ export function channelCount(): u32 {
   return S.channels;
 }
 
-/** Address of a channel's name; its length is the byte 6 before. */
+/** Address of a channel's name. */
 export function channelName(number: u32): usize {
-  return changetype<usize>(channelAt(number)) + 8;
+  return changetype<usize>(channelAt(number)) + CHANNEL_NAME;
 }
 
 export function channelNameLength(number: u32): u32 {

@@ -1,6 +1,7 @@
 // Channels by number and the currency of an event. The runtime writes the configured channels at start;
 // a channel first seen in an event takes the next number.
 import { sameBytes } from "./bytes";
+import { sipHash } from "./hash";
 import { CHANNELS, CHANNELS_MAX, CHANNEL_BYTES, TAKES } from "./layout";
 import { S } from "./status";
 
@@ -12,9 +13,11 @@ export const NO_CURRENCY: u16 = 0;
   length: u8;
   pad0: u8;
   pad1: u32;
+  hash: u64; // of its name
   // its name follows
 }
-export const CHANNEL_NAME: usize = 8;
+export const CHANNEL_NAME: usize = 16;
+if (offsetof<Channel>() != CHANNEL_NAME) ERROR("the name stands behind a Channel");
 
 @inline export function channelAt(number: u32): Channel {
   return changetype<Channel>(CHANNELS + <usize>number * CHANNEL_BYTES);
@@ -43,12 +46,21 @@ export function findChannel(name: usize, length: u32): u8 {
   return UNLISTED;
 }
 
+/**
+ * What stands for a channel in the identities of its events: the hash of its name, for numbers are a partition's own.
+ * `number` may be UNLISTED.
+ */
+@inline export function hashOfChannel(number: u8, name: usize, length: u32): u64 {
+  return number == UNLISTED ? sipHash(S.key0, S.key1, 0, name, length) : channelAt(number).hash;
+}
+
 /** Numbers a channel that is not known. The caller has seen that there is room. */
 export function addChannel(name: usize, length: u32): u8 {
   const number = S.channels++;
   const channel = channelAt(number);
   channel.currency = NO_CURRENCY;
   channel.length = <u8>length;
+  channel.hash = hashOfChannel(UNLISTED, name, length);
   memory.copy(changetype<usize>(channel) + CHANNEL_NAME, name, length);
   // Models of all channels take it: the column of UNLISTED says which these are.
   for (let model: u32 = 0; model < S.models; model++) {

@@ -1,6 +1,6 @@
 // What is to become of an event, found before anything is written: an event applies whole or not at all. Everything
 // is judged as of `now`, the clock to which the event will bring the partition: what leaves up to then is gone.
-import { UNLISTED, findChannel } from "./channels";
+import { UNLISTED, findChannel, hashOfChannel } from "./channels";
 import { coldAt, customerAt, findCustomer, hashOfId, idUnitsOf, rowAt } from "./customers";
 import * as ITEM from "./item";
 import { Item } from "./item";
@@ -143,12 +143,11 @@ export function judge(item: Item, now: i64): void {
 export function identify(item: Item): void {
   item.channelNumber = findChannel(item.channel, item.channelLength);
   item.customerHash = hashOfId(item.customer, item.customerLength);
-  item.hash = hashOfEvent(item.customerHash, numberToBe(item.channelNumber), item.kind, item.id, item.idLength);
+  item.hash = hashOfEvent(item.customerHash, channelHashOf(item), item.kind, item.id, item.idLength);
 }
 
-/** The channel's number, or the one that it will get: no event has been on it, so no identity is taken for another. */
-@inline function numberToBe(number: u8): u32 {
-  return number == UNLISTED ? S.channels : number;
+@inline function channelHashOf(item: Item): u64 {
+  return hashOfChannel(item.channelNumber, item.channel, item.channelLength);
 }
 
 /** FNV-1a (32 bits) of the customer as a subject token, modulo the partitions: as the broker's own mapping has it. */
@@ -253,7 +252,7 @@ export function highOf(entry: Order): i64 {
 
 function judgeReversal(item: Item, now: i64): void {
   if (item.order != 0) {
-    orderHash = hashOfEvent(customerHash, numberToBe(channel), ITEM.ORDER, item.order, item.orderLength);
+    orderHash = hashOfEvent(customerHash, channelHashOf(item), ITEM.ORDER, item.order, item.orderLength);
     if (customer != 0) order = findEvent(orderHash, customer);
     if (order != 0 && (kindAt(order) != ORDER || hasLeft(order, now))) order = 0;
   }

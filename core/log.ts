@@ -172,9 +172,9 @@ export function freeEntry(number: u32): void {
   S.entryFree = number;
 }
 
-/** Hash of an event's identity: customer, channel, kind and id. */
-export function hashOfEvent(customerHash: u64, channel: u32, kind: u32, id: usize, length: u32): u64 {
-  return sipHash(S.key0, S.key1, customerHash ^ ((<u64>channel << 8) | (<u64>kind + 1)), id, length);
+/** Hash of an event's identity: customer and channel (their hashes), kind and id. */
+export function hashOfEvent(customerHash: u64, channelHash: u64, kind: u32, id: usize, length: u32): u64 {
+  return sipHash(S.key0, S.key1, customerHash ^ channelHash ^ (<u64>kind + 1), id, length);
 }
 
 /** Entry with this identity of this customer, 0 for none. */
