@@ -76,10 +76,11 @@ export class TestServer {
   }
 }
 
-/** A line between client and server that can be cut at any byte. */
+/** A line between client and server that can be cut at any byte, held up for a while, or lost without a word. */
 export class CutProxy {
   readonly #sockets = new Set<net.Socket>();
   #bytesLeft = Number.POSITIVE_INFINITY;
+  #held = false;
 
   private constructor(
     readonly server: net.Server,
@@ -105,8 +106,34 @@ export class CutProxy {
     this.#sockets.clear();
   }
 
+  /** Nothing gets through, and nothing is lost, until `resume`. */
+  hold(): void {
+    this.#held = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  resume(): void {
+    this.#held = false;
+    for (const socket of this.#sockets) socket.resume();
+  }
+
+  /**
+   * What the present connections carry from here on is lost, and neither side learns that the other has closed: as when
+   * a machine between them dies. New connections are not concerned.
+   */
+  loseTouch(): void {
+    for (const socket of this.#sockets) {
+      this.#sockets.delete(socket);
+      this.#lost.add(socket);
+      socket.removeAllListeners("data").removeAllListeners("close").resume();
+      socket.on("close", () => this.#lost.delete(socket));
+    }
+  }
+  readonly #lost = new Set<net.Socket>();
+
   async stop(): Promise<void> {
     this.cut();
+    for (const socket of this.#lost) socket.destroy();
     await new Promise<void>((done) => this.server.close(() => done()));
   }
 
@@ -115,6 +142,7 @@ export class CutProxy {
       this.#sockets.add(socket);
       socket.on("error", () => {});
       socket.on("close", () => {
+        this.#sockets.delete(socket);
         client.destroy();
         target.destroy();
       });
@@ -135,5 +163,6 @@ export class CutProxy {
       this.#bytesLeft = Number.POSITIVE_INFINITY;
       setImmediate(() => this.cut());
     });
+    if (this.#held) for (const socket of [client, target]) socket.pause();
   }
 }
