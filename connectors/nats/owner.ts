@@ -67,7 +67,7 @@ const SUBJECTS_MAX = 1_024;
 /** Until the end of the input is known, it is looked for this often. */
 const REPLAY_IDLE_MS = 50;
 /** Work without a look at the socket; what one call of the kernel takes comes on top. */
-const BREATH_MS_MAX = 10;
+const BREATH_MS_MAX = 2;
 /** A control message that no stream takes for so long is not allowed, or has no room. */
 const CONTROL_MS_MAX = 60_000;
 const STOP_MS_MAX = 5_000;
@@ -92,8 +92,10 @@ export class PartitionOwner {
   #ledger: LedgerWriter | undefined;
   #state: PartitionStatus["state"] = "starting";
   #error: string | undefined;
-  /** Stamps of the messages behind records in flight, by ledger number. */
-  readonly #stamps: { number: number; stamp: number }[] = [];
+  /** Stamps of the messages behind records in flight: record n's, of `#stampsFrom` to `#stampsTo`, at n modulo DELAYS_MAX. */
+  readonly #stamps = new Float64Array(DELAYS_MAX);
+  #stampsFrom = 1;
+  #stampsTo = 0;
   #breathedAt = 0;
   /** A message may be applied in part: nobody else looks at the kernel now. */
   #applying = false;
@@ -462,22 +464,21 @@ export class PartitionOwner {
     }
   }
 
+  /** Of each record that is not yet stored, when the message behind it was stamped. */
   #stampRecords(records: readonly LedgerRecord[], from: Slice | InputMessage): void {
-    if (this.#state !== "running" || this.#stamps.length > DELAYS_MAX) return;
+    if (this.#state !== "running") return;
     for (const { number, position } of records) {
-      this.#stamps.push({ number, stamp: from instanceof Slice ? from.stampOf(position) : from.stamp });
+      if (this.#stampsFrom > this.#stampsTo) this.#stampsFrom = number;
+      else if (number !== this.#stampsTo + 1 || number - this.#stampsFrom >= DELAYS_MAX) return;
+      this.#stamps[number % DELAYS_MAX] = from instanceof Slice ? from.stampOf(position) : from.stamp;
+      this.#stampsTo = number;
     }
   }
 
   #stored(number: number): void {
     const now = Date.now();
-    let measured = 0;
-    for (const { number: made, stamp } of this.#stamps) {
-      if (made > number) break;
-      this.#delaySeconds.observe(Math.max(0, now - stamp) / 1_000);
-      measured++;
-    }
-    if (measured > 0) this.#stamps.splice(0, measured);
+    for (; this.#stampsFrom <= Math.min(number, this.#stampsTo); this.#stampsFrom++)
+      this.#delaySeconds.observe(Math.max(0, now - (this.#stamps[this.#stampsFrom % DELAYS_MAX] as number)) / 1_000);
     if (this.#ledger?.inFlight === 0) this.#ticker.consider();
   }
 

@@ -2,8 +2,8 @@
  * One stream read unfiltered, in order, from a position on: without acknowledgements, and pulled only when asked.
  *
  * Two pulls are under way, so that the broker has one to work on while the next is on its way to it. Each asks for
- * half of `messagesMax` and `bytesMax`, and goes out again only while nothing waits here: never more than these do,
- * whatever the broker holds. Whoever can take a message where it is (`take`, a copy into the kernel's memory) is
+ * half of `messagesMax` and `bytesMax`, and goes out again only while nothing waits here: never more than these do
+ * (twice that, where the broker ends a pull later than its time), whatever the broker holds. Whoever can take a message where it is (`take`, a copy into the kernel's memory) is
  * offered it as it comes; only what he declines waits here, and then all that comes behind it.
  *
  * A consumer is short-lived: after any trouble (connection lost, consumer gone, no answer) another one is made that
@@ -75,6 +75,11 @@ export interface StreamState {
 }
 
 const PULL_MS_MAX = 5_000;
+/**
+ * Behind its end a pull counts as over, also where the broker has not said so: 2.9.10 drops one without a word when a
+ * message comes just as it ends.
+ */
+const PULL_END_MS_MAX = 250;
 /** Beyond the pull's own end: after it, the consumer counts as gone. */
 const SILENCE_MS_MAX = 3_000;
 /** The consumer outlives a process that is stopped or a line that is cut for this long. */
@@ -83,12 +88,17 @@ const INACTIVE_MS_MAX = 60_000;
 const ENVELOPE_BYTES_MAX = 65_536;
 const PAUSE_MS_MAX = 1_000;
 
-/** One of the pulls that may be under way; what it brings comes to an inbox of its own. */
+/** One of the pulls that may be under way. */
 interface Lane {
+  /** Begins the subject that answers come to; the pull's number ends it. */
   readonly inbox: string;
-  /** Messages that its pull may still bring, 0 for none under way. */
+  /** Pulls so far: the end of an earlier one may come late, and ends no other. */
+  pulls: number;
+  /** Messages that its pull may still bring, 0 (or less, where an earlier one brought some late) for none under way. */
   wanted: number;
-  pulledAt: number;
+  /** Of the next pull. The lanes' pulls end at different times, so that one is always under way. */
+  ms: number;
+  timer: NodeJS.Timeout | undefined;
 }
 
 export class StreamReader {
@@ -239,14 +249,21 @@ export class StreamReader {
       }
     } else {
       const code = message.headers?.code ?? 0;
-      if (code === 100) return; // a heartbeat
+      if (code === 100 || message.subject !== replyTo(lane)) return; // a heartbeat, or of an earlier pull
       const ended =
         code === 404 || code === 408 || /max.?bytes|batch completed/i.test(message.headers?.description ?? "");
       lane.wanted = 0;
       if (!ended) this.#trouble = true;
     }
-    if (lane.wanted === 0 && this.#mayPull()) this.#pull(lane);
+    if (lane.wanted <= 0) this.#ended(lane);
     this.#wake?.();
+  }
+
+  /** Its pull is over: the next one goes out at once where it may. */
+  #ended(lane: Lane): void {
+    clearTimeout(lane.timer);
+    lane.wanted = 0;
+    if (this.#mayPull()) this.#pull(lane);
   }
 
   /** Offers the message that comes next. False where it is another one, or nobody takes it as it comes. */
@@ -269,22 +286,19 @@ export class StreamReader {
 
   /** Sends the pulls that are not under way. */
   #pullAll(): void {
-    const lost = performance.now() - (PULL_MS_MAX + SILENCE_MS_MAX);
-    for (const lane of this.#lanes) {
-      if (lane.wanted === 0) this.#pull(lane);
-      // The other one works on, so nothing else tells that this one's end is missing.
-      else if (lane.pulledAt < lost) this.#trouble = true;
-    }
+    for (const lane of this.#lanes) if (lane.wanted <= 0) this.#pull(lane);
   }
 
   #pull(lane: Lane): void {
     const lanes = this.#lanes.length;
     lane.wanted = Math.max(1, Math.floor(this.#messagesMax / lanes));
-    lane.pulledAt = performance.now();
+    lane.pulls++;
+    lane.timer = setTimeout(() => this.#ended(lane), lane.ms + PULL_END_MS_MAX);
     const bytes = Math.max(Math.floor(this.#bytesMax / lanes), this.#pullBytesMin);
-    const request = { batch: lane.wanted, max_bytes: bytes, expires: PULL_MS_MAX * 1e6 };
+    const request = { batch: lane.wanted, max_bytes: bytes, expires: lane.ms * 1e6 };
+    lane.ms = PULL_MS_MAX;
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#stream}.${this.#consumer}`;
-    this.#broker.publish(subject, new TextEncoder().encode(JSON.stringify(request)), lane.inbox);
+    this.#broker.publish(subject, new TextEncoder().encode(JSON.stringify(request)), replyTo(lane));
   }
 
   /** The largest message must fit. */
@@ -370,10 +384,16 @@ export class StreamReader {
     this.#ack.forget();
     const isOne = this.#messagesMax < 2 || this.#bytesMax < 2 * this.#pullBytesMin;
     for (let n = 0; n < (isOne ? 1 : 2); n++) {
-      const lane: Lane = { inbox: this.#broker.inbox(), wanted: 0, pulledAt: 0 };
+      const lane: Lane = {
+        inbox: this.#broker.inbox(),
+        pulls: 0,
+        wanted: 0,
+        ms: PULL_MS_MAX / (n + 1),
+        timer: undefined,
+      };
       this.#lanes.push(lane);
       this.#unsubscribe.push(
-        this.#broker.subscribe(lane.inbox, (message) => {
+        this.#broker.subscribe(`${lane.inbox}.*`, (message) => {
           if (generation === this.#generation) this.#receive(message, lane);
         }),
       );
@@ -383,7 +403,7 @@ export class StreamReader {
   #drop(): void {
     this.#generation++;
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
-    this.#lanes = [];
+    for (const lane of this.#lanes.splice(0)) clearTimeout(lane.timer);
     const name = this.#consumer;
     this.#consumer = undefined;
     // Only to be polite: it goes by itself when it is inactive for long enough.
@@ -423,6 +443,10 @@ export class StreamReader {
     const detail = `stream ${this.#stream} was read up to message ${this.#sequence}, but ${found}`;
     return new FatalError("STREAM_REWOUND", detail, cause === undefined ? undefined : { cause });
   }
+}
+
+function replyTo({ inbox, pulls }: Lane): string {
+  return `${inbox}.${pulls}`;
 }
 
 class Delivered implements StreamMessage {

@@ -115,6 +115,23 @@ describe.each(serverVersions)("reading by position on nats-server $version", ({ 
     later.close();
   });
 
+  test("a pull is over at its time, also where the broker does not say so", async () => {
+    const stream = await makeStream();
+    const proxy = await CutProxy.start(server.port);
+    const line = await server.connect({ servers: proxy.url });
+    proxy.hidesTimeouts = true;
+    const reader = new StreamReader(line, { stream, from: 1, messagesMax: 100, bytesMax: 8_000_000 });
+    const reading = readTo(reader, 1, 10);
+    // Of both pulls under way: none of the first two is left at the broker.
+    while (proxy.timeoutsHidden < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    await fill(broker, stream, 1, 10);
+    await reading;
+    expect(reader.consumers).toBe(1);
+    reader.close();
+    await line.close();
+    await proxy.stop();
+  }, 60_000);
+
   test("deleted messages are told from a head that was lost", async () => {
     const stream = await makeStream();
     await fill(broker, stream, 1, 20);
