@@ -26,8 +26,8 @@ function decoded(text: string): string {
   }
 }
 
-/** The value where the bytes are JSON or MessagePack, else their text, else Base64. */
-function content(body: Uint8Array): Record<string, unknown> {
+/** `item`, the value, where the bytes are JSON or MessagePack; else `text`, where they are that; else `base64`. */
+export function content(body: Uint8Array): Record<string, unknown> {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   if (isUtf8(bytes)) {
     const text = bytes.toString();

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { checkCommand } from "./check.js";
+import { dlqCommand } from "./dlq.js";
 import { INTERRUPTED, reportFailure, USAGE } from "./failure.js";
 import { publishCommand } from "./publish.js";
 import { replayCommand } from "./replay.js";
@@ -52,11 +53,12 @@ for (const command of [
   simulateCommand(signal),
   stateCommand(signal),
   tailCommand(signal),
+  dlqCommand(signal),
   checkCommand(),
 ]) {
   program.addCommand(command);
 }
-for (const command of [program, ...program.commands]) {
+for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) {
   command
     .exitOverride()
     .configureOutput({
@@ -66,8 +68,12 @@ for (const command of [program, ...program.commands]) {
       getErrHasColors: () => coloured(process.stderr),
     })
     .configureHelp({ styleTitle: (text) => `\x1b[1m${text}\x1b[22m` });
-  if (command !== program)
-    command.showSuggestionAfterError().showHelpAfterError(`See tidemark ${command.name()} --help.`);
+  if (command !== program) command.showSuggestionAfterError().showHelpAfterError(`See ${fullName(command)} --help.`);
+}
+
+/** `tidemark dlq list` */
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }
 
 try {

@@ -111,6 +111,24 @@ export function table(terminal: Terminal, columns: readonly Column[], rows: read
   ];
 }
 
+/** What a terminal would act on instead of showing it, made visible: a customer's id may hold anything. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "�");
+}
+
+/** The longest start of a text (without colours) that takes at most so many columns, with `…` where it is not all. */
+export function cut(text: string, columns: number): string {
+  if (width(text) <= columns) return text;
+  let kept = "";
+  let taken = 1;
+  for (const character of text) {
+    taken += width(character);
+    if (taken > columns) break;
+    kept += character;
+  }
+  return `${kept}…`;
+}
+
 /** Columns that a text takes, wide characters counted as two, colours as nothing. */
 export function width(text: string): number {
   let columns = 0;

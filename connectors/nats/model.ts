@@ -69,7 +69,13 @@ function show(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-async function nextControl(broker: Broker, { input, control }: PartitionStreams, from: number, signal: AbortSignal) {
+/** The first message on the control subject from sequence `from` on; undefined where there is none. */
+export async function nextControl(
+  broker: Broker,
+  { input, control }: PartitionStreams,
+  from: number,
+  signal: AbortSignal,
+) {
   const request = { seq: from, next_by_subj: control };
   try {
     return (

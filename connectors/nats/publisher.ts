@@ -14,6 +14,8 @@ export interface PublisherOptions {
   readonly inFlightMax?: number;
   /** Gives up when nothing was acknowledged for so long, 60,000 by default. */
   readonly stalledMsMax?: number;
+  /** Called with the reason when messages have to be sent again; not twice with one reason until one is stored. Must not throw. */
+  readonly onTrouble?: (reason: string) => void;
 }
 
 export interface PublishOptions {
@@ -42,6 +44,8 @@ export class OrdersPublisher {
   readonly #inFlightMax: number;
   readonly #stalledMsMax: number;
   readonly #inbox: string;
+  readonly #onTrouble: (reason: string) => void;
+  #told: string | undefined;
   readonly #stop: (() => void)[];
   readonly #aborter = new AbortController();
   /** By number, in the order of publication: a Map keeps it. */
@@ -65,6 +69,7 @@ export class OrdersPublisher {
     this.#controls = partitionStreams(settings).map(({ control }) => control);
     this.#inFlightMax = options.inFlightMax ?? 2_000;
     this.#stalledMsMax = options.stalledMsMax ?? 60_000;
+    this.#onTrouble = options.onTrouble ?? (() => {});
     this.#inbox = broker.inbox();
     this.#stop = [
       broker.subscribe(`${this.#inbox}.*.*`, (message) => this.#answered(message)),
@@ -179,6 +184,7 @@ export class OrdersPublisher {
     this.#bytes -= publication.body.length;
     this.#progressAt = performance.now();
     this.#pause = PAUSE_MS_MIN;
+    this.#told = undefined;
     this.#wakeAll();
   }
 
@@ -195,6 +201,8 @@ export class OrdersPublisher {
       );
       return;
     }
+    if (reason !== this.#told) this.#onTrouble(reason);
+    this.#told = reason;
     this.#recovering = true;
     void this.#resend();
   }

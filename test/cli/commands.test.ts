@@ -28,11 +28,11 @@ async function run(args: readonly string[], options: RunOptions = {}) {
 }
 
 describe("help and usage", () => {
-  const commands = ["run", "replay", "publish", "simulate", "state", "tail", "check"];
+  const commands = ["run", "replay", "publish", "simulate", "state", "tail", "dlq", "check"];
 
   test("every command has help with examples, within 80 columns but for the examples", async () => {
-    for (const command of commands) {
-      const { code, stdout, stderr } = await run([command, "--help"]);
+    for (const command of [...commands, "dlq list", "dlq replay"]) {
+      const { code, stdout, stderr } = await run([...command.split(" "), "--help"]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       expect(stdout).toMatch(/^Usage: tidemark /);
       expect(stdout).toContain("Examples:");
@@ -299,6 +299,7 @@ describe("what is not there", () => {
     [["run", "--port", "0", "--nats", "nats://127.0.0.1:1"], /no connection to/],
     [["replay", "--nats", "nats://127.0.0.1:1"], /no connection to/],
     [["simulate", "--nats", "nats://127.0.0.1:1"], /no connection to/],
+    [["dlq", "list", "--nats", "nats://127.0.0.1:1"], /no connection to/],
     [["state", "--url", "http://127.0.0.1:1"], /no engine answers at http:\/\/127.0.0.1:1/],
     [["tail", "--url", "http://127.0.0.1:1"], /127.0.0.1:1/],
     [["run", "--port", "0", "--data", "x.csv/data"], /can't write to/],
