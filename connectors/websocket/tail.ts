@@ -10,7 +10,7 @@ import type { LedgerEntry, LedgerReader } from "../edge.js";
 import { encodePosition } from "./position.js";
 import type { Format, Limits, MigrationEvent } from "./protocol.js";
 
-/** One ledger record with what is made of it at most once, however many subscribers want it. */
+/** One ledger record with what is made of it at most once a turn, however many subscribers want it. */
 export class TailRecord {
   readonly partition: number;
   readonly number: number;
@@ -39,6 +39,12 @@ export class TailRecord {
     if (format === "json") return this.body;
     this.#packed ??= encode(this.event());
     return this.#packed;
+  }
+
+  /** Keeps the bytes alone: the objects made of them are several times as large, and few ask again. */
+  forget(): void {
+    this.#event = undefined;
+    this.#packed = undefined;
   }
 }
 
@@ -202,6 +208,7 @@ export class LedgerTail {
     this.#position = undefined;
     if (missing) this.#hooks.gap(entry.partition);
     this.#hooks.record(record);
+    record.forget();
   }
 }
 
