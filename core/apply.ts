@@ -171,14 +171,15 @@ function meet(customer: Customer, entry: u32, waiting: u32): void {
 }
 
 /** Adds what a reversal says to what its order's come to. */
-function bring(reversed: Reversed, number: u32): void {
+export function bring(reversed: Reversed, number: u32): void {
   const reversal = reversalAt(number);
   if ((reversal.flags & KIND) == REFUND) reversed.refunded += amountAt(number);
   else if (reversal.version == 0) reversed.flags |= FINAL;
   else reversed.cancelVersion = max(reversed.cancelVersion, reversal.version);
 }
 
-function newReversed(number: u32, hash: u64): u32 {
+/** A Reversed of customer `number`; with `hash`, the identity of the order that it waits for. */
+export function newReversed(number: u32, hash: u64): u32 {
   const entry = takeEntry();
   const reversed = reversedAt(entry);
   reversed.hash = hash;

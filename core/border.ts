@@ -9,6 +9,8 @@ import {
   CHANNELS,
   CHANNELS_MAX,
   CHANNEL_BYTES,
+  CHECKPOINT,
+  CHECKPOINT_BYTES,
   COUNTS,
   INPUT,
   INPUT_BYTES,
@@ -49,6 +51,8 @@ export {
   CHANNELS,
   CHANNELS_MAX,
   CHANNEL_BYTES,
+  CHECKPOINT,
+  CHECKPOINT_BYTES,
   COUNTS,
   COUNT_BYTES,
   DEAD,
@@ -125,6 +129,8 @@ export function nameChannel(length: u32, currency: u32): void {
 export function resume(): void {
   S.timers = 0;
   forgetBlock();
+  // The former instance goes on with a checkpoint that is under way.
+  S.saving = 0;
 }
 
 /** The message under way while customers are adopted. */
@@ -191,6 +197,11 @@ export function parkedCount(): u32 {
 
 export function timerCount(): u32 {
   return S.timers;
+}
+
+/** An upper bound for the sums of customers, minor units. */
+export function amountsEver(): i64 {
+  return S.amountsEver;
 }
 
 export function messageCount(): f64 {

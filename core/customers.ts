@@ -29,7 +29,7 @@ import { S } from "./status";
 @unmanaged export class Customer {
   armedLow: u32; // the instant of its timer, 48 bits; 0: none
   armedHigh: u16;
-  epoch: u8; // of the last checkpoint that holds it
+  epoch: u8; // of the last checkpoint that holds it, or that was begun when it came
   flags: u8;
   id: u32; // where its id lies, in units of 2 bytes
   newest: u32; // its last order in event-time order
@@ -206,12 +206,19 @@ export function addCustomer(hash: u64, bytes: usize, length: u32): u32 {
   const customer = customerAt(number);
   memory.fill(changetype<usize>(customer), 0, customerBytes);
   memory.fill(changetype<usize>(coldAt(number)), 0, coldBytes);
+  customer.epoch = S.epoch;
+  for (let model: u32 = 0; model < S.models; model++) rowAt(customer, model).segment = NO_SEGMENT;
+  nameCustomer(number, hash, bytes, length);
+  return number;
+}
+
+/** Gives a customer its id, of this hash. The caller has seen that there is room. */
+export function nameCustomer(number: u32, hash: u64, bytes: usize, length: u32): void {
+  const customer = customerAt(number);
   customer.id = S.idUnits;
   S.idUnits += idUnitsOf(length);
   const at = ids + (<usize>customer.id << 1);
   store<u16>(at, <u16>length);
   memory.copy(at + 2, bytes, length);
-  for (let model: u32 = 0; model < S.models; model++) rowAt(customer, model).segment = NO_SEGMENT;
   insertSlot(idSlots, idSlotCount, hash, number);
-  return number;
 }

@@ -1,5 +1,6 @@
 // What falls due by time alone. At one instant of one customer everything that leaves then leaves, in every model,
 // and the bands are compared once; so the unit of firing is a pair (instant, customer).
+import { writeOut } from "./checkpoint";
 import {
   Customer,
   HAS_PARKED,
@@ -21,6 +22,7 @@ import {
   forgetEvent,
   freeEntry,
   orderAt,
+  ownerOf,
   reversalAt,
   reversedAt,
   timeAt,
@@ -157,20 +159,28 @@ function firstDue(now: i64): u32 {
   return blockAt(S.dueAt);
 }
 
+/** What `fireNext` returns. */
+export const FIRED: u8 = 0;
+export const NONE_DUE: u8 = 1;
+/** The checkpoint under way has no room for the customer as it was. */
+export const NO_ROOM: u8 = 2;
+
 /** Fires the next thing that is due up to `now` for anyone, by instant and customer number. One step of output. */
-export function fireNext(now: i64): bool {
+export function fireNext(now: i64): u8 {
   while (true) {
     const expiry = nextExpiry();
     const number = firstDue(now);
     const customer = customerAt(number);
     const instant = number != 0 ? armedOf(customer) : NEVER;
     if (expiry <= now && expiry <= instant) {
+      if (S.saving != 0 && !writeOut(ownerOf(firstParked()))) return NO_ROOM;
       rejectParked(firstParked(), UNMATCHED, expiry);
-      return true;
+      return FIRED;
     }
-    if (number == 0) return false;
+    if (number == 0) return NONE_DUE;
+    if (S.saving != 0 && !writeOut(number)) return NO_ROOM;
     takeDue();
-    if (fireAt(number, customer, instant)) return true;
+    if (fireAt(number, customer, instant)) return FIRED;
     S.spurious++;
   }
 }

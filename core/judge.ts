@@ -151,7 +151,7 @@ export function identify(item: Item): void {
 }
 
 /** FNV-1a (32 bits) of the customer as a subject token, modulo the partitions: as the broker's own mapping has it. */
-function partitionOf(bytes: usize, length: u32): u32 {
+export function partitionOf(bytes: usize, length: u32): u32 {
   let h: u32 = 0x811c9dc5;
   for (let i: u32 = 0; i < length; i++) {
     const c: u32 = load<u8>(bytes + i);

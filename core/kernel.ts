@@ -9,12 +9,13 @@
 //   (1) the clock moves on  (2) what is due for its own customer fires  (3) it is applied  (4) a few more due fire.
 // Items are decoded a block ahead, of several messages if these are short, and the memory that they will touch is
 // read ahead for the whole block; they are applied one by one. Each step puts out a bounded number of records; where
-// the output could not hold the next one, the call returns MORE, the runtime takes what there is, and calls again.
+// the output could not hold the next one (or the checkpoint under way no more), the call returns MORE, the runtime takes what there is, and calls again.
 import * as underWay from "./cause";
 import { lookAhead } from "./ahead";
 import { apply, rejectUnfit } from "./apply";
+import { writeOut } from "./checkpoint";
 import { beginMessage, decodeBlock } from "./decode/decode";
-import { fireNext, fireOwn, isAnyDue, isOwnDue, overdue as overdueUntil } from "./fire";
+import { FIRED, NO_ROOM, fireNext, fireOwn, isAnyDue, isOwnDue, overdue as overdueUntil } from "./fire";
 import * as ITEM from "./item";
 import { Item } from "./item";
 import * as judged from "./judge";
@@ -27,6 +28,25 @@ import { nextExpiry } from "./parked";
 export { beginMessage, decodeBlock };
 export * from "./adopt";
 export * from "./border";
+export {
+  beginCheckpoint,
+  checkpointBytes,
+  endCheckpoint,
+  writeCheckpoint,
+} from "./checkpoint";
+export {
+  CHANNEL_MAP,
+  clearMarks,
+  closeCheckpoint,
+  customersRestored,
+  endRestore,
+  mark,
+  openCheckpoint,
+  restore,
+  resumeAt,
+  resumeCounts,
+  sumMarks,
+} from "./restore";
 export { scan } from "./scan";
 
 /** What `run` and `tick` return. */
@@ -153,6 +173,7 @@ export function applyBlock(): i32 {
 @inline function finishEvent(from: u8): i32 {
   switch (from) {
     case OWN:
+      if (S.saving != 0 && !writeOut(judged.customer)) return MORE;
       if (!fireAllOwn()) return MORE;
     case UNFIT:
       stage = UNFIT;
@@ -183,7 +204,9 @@ export function applyBlock(): i32 {
 @inline function fireMore(): bool {
   while (fires != 0 && isAnyDue(S.clock)) {
     if (!hasRoom()) return false;
-    if (!fireNext(S.clock)) break;
+    const status = fireNext(S.clock);
+    if (status == NO_ROOM) return false;
+    if (status != FIRED) break;
     fires--;
   }
   return true;

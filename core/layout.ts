@@ -14,6 +14,7 @@
 //   scratch     SCRATCH      ITEMS_MAX × 2 KiB         unescaped strings and digits of items     decoder
 //   found       FOUND        (FOUND_MAX + 1) × 384     values found in the first items           decoder
 //   shapes      SHAPES       20 KiB                    what stands between the values of items   decoder
+//   checkpoint  CHECKPOINT   512 KiB                   customers as one holds them               kernel, runtime
 //   output      OUTPUT       1 MiB                     records: migrations and dead letters      kernel
 //   input       INPUT        INPUT_BYTES               messages, each behind its header          runtime
 //   (sized at start, in this order)
@@ -41,6 +42,7 @@ export const SCRATCH_BYTES: u32 = 2048;
 export const FOUND_MAX: u32 = 128;
 export const FOUND_BYTES: u32 = 384;
 export const SHAPES_BYTES: u32 = 0x5000;
+export const CHECKPOINT_BYTES: u32 = 0x80000;
 export const OUTPUT_BYTES: u32 = 0x100000;
 export const INPUT_BYTES: u32 = 0x1000000;
 
@@ -59,7 +61,8 @@ export const ITEMS: usize = SCAN + 0x80000;
 export const SCRATCH: usize = ITEMS + <usize>ITEMS_MAX * ITEM_BYTES;
 export const FOUND: usize = SCRATCH + <usize>ITEMS_MAX * SCRATCH_BYTES;
 export const SHAPES: usize = FOUND + <usize>(FOUND_MAX + 1) * FOUND_BYTES;
-export const OUTPUT: usize = SHAPES + SHAPES_BYTES;
+export const CHECKPOINT: usize = SHAPES + SHAPES_BYTES;
+export const OUTPUT: usize = CHECKPOINT + CHECKPOINT_BYTES;
 export const INPUT: usize = OUTPUT + OUTPUT_BYTES;
 export const SIZED: usize = INPUT + INPUT_BYTES;
 

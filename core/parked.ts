@@ -110,8 +110,26 @@ function read(bytes: usize, length: u32): void {
   }
 }
 
-/** Lets a reversal wait until `expiry`. `scratch` holds 12 bytes to write from. */
+/** Lets a reversal wait until `expiry`, behind all others. `scratch` holds 12 bytes to write from. */
 export function park(
+  customer: Customer,
+  reversal: u32,
+  expiry: i64,
+  sequence: f64,
+  index: u32,
+  subject: usize,
+  subjectLength: u32,
+  item: usize,
+  length: u32,
+  scratch: usize,
+): void {
+  // In order of arrival, also where `parkFor` became shorter with a change of models.
+  const last = S.parkedLast == 0 ? expiry : max(expiry, parkedAt(S.parkedLast).expiry);
+  parkUntil(customer, reversal, last, sequence, index, subject, subjectLength, item, length, scratch);
+}
+
+/** As `park`, also where others that come first expire later: `sortParked` sets that right. */
+export function parkUntil(
   customer: Customer,
   reversal: u32,
   expiry: i64,
@@ -125,8 +143,7 @@ export function park(
 ): void {
   const number = takeEntry();
   const parked = parkedAt(number);
-  // In order of arrival, also where `parkFor` became shorter with a change of models.
-  parked.expiry = S.parkedLast == 0 ? expiry : max(expiry, parkedAt(S.parkedLast).expiry);
+  parked.expiry = expiry;
   parked.sequence = sequence;
   parked.index = index;
   parked.pad0 = 0;
@@ -148,11 +165,7 @@ export function park(
   write(subject, subjectLength);
   write(item, kept);
 
-  parked.fifoNext = 0;
-  parked.fifoPrevious = S.parkedLast;
-  if (S.parkedLast == 0) S.parkedFirst = number;
-  else parkedAt(S.parkedLast).fifoNext = number;
-  S.parkedLast = number;
+  append(number);
   S.parked++;
 
   parked.ownNext = 0;
@@ -167,6 +180,53 @@ export function park(
     parkedAt(head.ownPrevious).ownNext = number;
     head.ownPrevious = number;
   }
+}
+
+/** Puts the partition's parked reversals in order of arrival, whose expiries never fall (a merge sort of the list). */
+export function sortParked(): void {
+  for (let width: u32 = 1; width < S.parked; width <<= 1) {
+    let rest = S.parkedFirst;
+    S.parkedFirst = 0;
+    S.parkedLast = 0;
+    while (rest != 0) {
+      let left = rest;
+      let right = left;
+      for (let n: u32 = 0; n < width && right != 0; n++) right = parkedAt(right).fifoNext;
+      let lefts = width;
+      let rights = width;
+      while ((lefts > 0 && left != 0) || (rights > 0 && right != 0)) {
+        if (rights == 0 || right == 0 || (lefts > 0 && left != 0 && !arrivedBefore(right, left))) {
+          const next = parkedAt(left).fifoNext;
+          append(left);
+          left = next;
+          lefts--;
+        } else {
+          const next = parkedAt(right).fifoNext;
+          append(right);
+          right = next;
+          rights--;
+        }
+      }
+      rest = right;
+    }
+  }
+}
+
+function arrivedBefore(a: u32, b: u32): bool {
+  const one = parkedAt(a);
+  const other = parkedAt(b);
+  if (one.expiry != other.expiry) return one.expiry < other.expiry;
+  if (one.sequence != other.sequence) return one.sequence < other.sequence;
+  return one.index < other.index;
+}
+
+function append(number: u32): void {
+  const parked = parkedAt(number);
+  parked.fifoNext = 0;
+  parked.fifoPrevious = S.parkedLast;
+  if (S.parkedLast == 0) S.parkedFirst = number;
+  else parkedAt(S.parkedLast).fifoNext = number;
+  S.parkedLast = number;
 }
 
 /** Ends a reversal's waiting; the reversal itself stays. */
@@ -262,4 +322,22 @@ export function forgetReversal(customer: Customer, reversal: u32): void {
   detach(reversal);
   freeEntry(reversal);
   countEntries(customer, -1);
+}
+
+/** Bytes of a parked item before it was cut. */
+export function parkedLength(number: u32): u32 {
+  return load<u32>(entryAddress(parkedAt(number).bytes), 4);
+}
+
+export function parkedSubjectLength(number: u32): u32 {
+  return load<u32>(entryAddress(parkedAt(number).bytes), 12);
+}
+
+/** Copies subject and item of a parked reversal. Returns how many bytes. */
+export function copyParked(number: u32, to: usize): u32 {
+  chunk = parkedAt(number).bytes;
+  const length = load<u32>(entryAddress(chunk), 8) + load<u32>(entryAddress(chunk), 12);
+  offset = TEXT_HEAD;
+  read(to, length);
+  return length;
 }

@@ -35,8 +35,9 @@ export const OUTCOMES: u32 = 10;
   channels: u32; // numbered so far
   clockKind: u8;
   live: u8; // 0: every migration is silent
-  pad0: u16;
-  pad1: u32;
+  epoch: u8; // of the last checkpoint begun: a customer that is of this epoch is in it, or came later
+  saving: u8; // 1: a checkpoint is under way
+  unfinished: u32; // checkpoints begun since the last that was written whole
   // customers
   customers: u32; // numbered so far; the first is 1
   applied: u32; // of them with an event applied: those that have rows

@@ -18,6 +18,11 @@ const REMEDY = {
   STREAM_REWOUND: "The input stream lost messages that were already applied. Restore it, or start a new layout.",
   STREAM_GAP: "Messages are missing from the input stream. Restore them, or accept the gap.",
   CLOCK_JUMP: "The broker's clock is far ahead of this machine's. Mend the clocks, then restart.",
+  CHECKPOINT_CORRUPT: "Use an older checkpoint, or none: the partition is then made anew from its input.",
+  CHECKPOINT_FORMAT:
+    "Read it with the version of Tidemark that wrote it, or start without it: the input makes it anew.",
+  CHECKPOINT_FOREIGN: "Use the checkpoints of this instance and this partition, or a savepoint of all its partitions.",
+  CHECKPOINT_OVERRUN: "Store checkpoints where writing is quicker, or make them while fewer orders come in.",
   MODEL_CHANGED: "Start with --apply-model (or --apply-model=silent) to make the new models hold from now on.",
   KERNEL_FAULT: "This is a bug in Tidemark. The partition restarts from its input; please report it.",
 } as const;

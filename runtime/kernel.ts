@@ -8,7 +8,7 @@ import { InputRing, type Slice } from "./inputring.js";
 import { encodeModel, mapModel, packCurrency, takesChannel, windowBytesOf } from "./modeltable.js";
 import { type Names, NO_SEGMENT, Output, pointsOf } from "./output.js";
 import { type InputMessage, KINDS, OUTCOMES, REASONS, type Reason, type Values } from "./record.js";
-import type { Model, Settings } from "./settings.js";
+import type { Channel, Model, Settings } from "./settings.js";
 
 const PAGE = 65_536;
 const PAGES_MAX = 65_536;
@@ -29,7 +29,35 @@ export interface KernelOptions {
   readonly seed: Uint8Array;
   /** Whether a customer of another partition is to be rejected. */
   readonly checksPartition: boolean;
+  /** Channels that have numbers already, in their order. */
+  readonly channels?: readonly string[];
 }
+
+/** What a partition counted and how far it came: all of its state that is no customer's. */
+export interface KernelFigures {
+  readonly clock: number;
+  readonly recordNumber: number;
+  readonly live: boolean;
+  /** Minor units. It may pass 2^53. */
+  readonly amountsEver: bigint;
+  readonly counters: KernelCounters;
+}
+
+/** Counts since the start of the input, and the longest chain ever. */
+export interface KernelCounters {
+  readonly events: readonly (readonly number[])[];
+  readonly dead: readonly number[];
+  readonly messages: number;
+  readonly ticks: number;
+  readonly fired: number;
+  readonly spurious: number;
+  readonly chainLongest: number;
+  readonly chainSteps: number;
+}
+
+/** What became of a piece of a checkpoint. */
+export type Restored = "taken" | "full" | "bad";
+const RESTORED: Readonly<Record<number, Restored>> = { 0: "taken", 2: "full" };
 
 /** One instance of the kernel with the memory of one partition. */
 export class Kernel {
@@ -52,7 +80,7 @@ export class Kernel {
   #former: (Model | undefined)[] = [];
 
   /** Reserves the memory of the partition whole. Throws FatalError (PARTITION_FULL) where it would pass 4 GiB. */
-  constructor({ wasm, settings, partition, seed, checksPartition }: KernelOptions) {
+  constructor({ wasm, settings, partition, seed, checksPartition, channels = [] }: KernelOptions) {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: PAGES_MAX });
     const abort = (message: number, _file: number, line: number) => {
       const length = new DataView(memory.buffer).getUint32(message - 4, true);
@@ -99,7 +127,7 @@ export class Kernel {
         checksPartition ? settings.partitions : 0,
         partition,
       );
-      this.#writeChannels(settings);
+      this.#writeChannels(settings, channels);
     };
     this.#writeModels(settings);
     this.#writeSources(settings);
@@ -127,9 +155,9 @@ export class Kernel {
     }
   }
 
-  /** Numbers the configured channels that have no number yet, and says which model takes which. */
-  #writeChannels({ models, channels }: Settings): void {
-    for (const { name, currency } of channels) {
+  /** Numbers the configured channels that have no number yet, behind those `known`, and says which model takes which. */
+  #writeChannels({ models, channels }: Settings, known: readonly string[]): void {
+    for (const { name, currency } of [...known.map((name): Channel => ({ name })), ...channels]) {
       const bytes = new TextEncoder().encode(name);
       this.#bytes.set(bytes, this.#input);
       this.#call("nameChannel", bytes.length, currency === undefined ? 0 : packCurrency(currency));
@@ -289,6 +317,108 @@ export class Kernel {
       ["eventSlots", this.#constant("eventSlotCount") * 8],
       ["log", (former.#call("entryTop") + 1) * this.#constant("ENTRY_BYTES")],
     ];
+  }
+
+  /** Begins a checkpoint of the state as it is, between messages: there is none under way. */
+  beginCheckpoint(): void {
+    this.#call("beginCheckpoint");
+  }
+
+  /** What the checkpoint under way wrote in the last call of the kernel: a copy, undefined for nothing. */
+  takeCheckpoint(): Uint8Array | undefined {
+    const bytes = this.#call("checkpointBytes");
+    const at = this.#constant("CHECKPOINT");
+    return bytes === 0 ? undefined : this.#bytes.slice(at, at + bytes);
+  }
+
+  /** The checkpoint under way goes on with about so many bytes. False where all of it is written. */
+  writeCheckpoint(bytes: number): boolean {
+    return this.#call("writeCheckpoint", bytes) === 1;
+  }
+
+  /** Ends the checkpoint under way; `whole`: all of it was written. */
+  endCheckpoint(whole: boolean): void {
+    this.#call("endCheckpoint", whole ? 1 : 0);
+  }
+
+  /** Bytes of a piece of a checkpoint, at most. */
+  get pieceBytesMax(): number {
+    return this.#constant("CHECKPOINT_BYTES");
+  }
+
+  /**
+   * Begins to restore a checkpoint: `restore` takes its pieces, `closeCheckpoint` ends it. With `own`, only the
+   * customers of this partition are taken and numbered anew: `mark` has been given all pieces before, between
+   * `clearMarks` and `sumMarks`.
+   */
+  openCheckpoint(
+    { clock, customers, channels }: { clock: number; customers: number; channels: readonly string[] },
+    own: boolean,
+  ): void {
+    this.#call("openCheckpoint", clock, customers, own ? 1 : 0);
+    const numbers = new Map<string, number>();
+    for (let number = 0; number < this.#call("channelCount"); number++) numbers.set(this.channelName(number), number);
+    const map = this.#constant("CHANNEL_MAP");
+    for (const [number, name] of channels.entries()) this.#bytes[map + number] = numbers.get(name) as number;
+  }
+
+  restore(piece: Uint8Array): Restored {
+    return this.#takePiece("restore", piece);
+  }
+
+  /** Customers taken from the checkpoint. */
+  closeCheckpoint(): number {
+    this.#call("closeCheckpoint");
+    return this.#call("customersRestored");
+  }
+
+  clearMarks(): void {
+    this.#call("clearMarks");
+  }
+
+  mark(piece: Uint8Array): Restored {
+    return this.#takePiece("mark", piece);
+  }
+
+  sumMarks(): void {
+    this.#call("sumMarks");
+  }
+
+  #takePiece(call: "restore" | "mark", piece: Uint8Array): Restored {
+    const at = this.#constant("CHECKPOINT");
+    this.#bytes.set(piece, at);
+    return RESTORED[this.#call(call, piece.length)] ?? "bad";
+  }
+
+  /** Behind the last checkpoint: the partition goes on from these figures, `counters` where they are its own. */
+  endRestore({
+    clock,
+    recordNumber,
+    live,
+    amountsEver,
+    counters,
+  }: Omit<KernelFigures, "counters"> & { counters?: KernelCounters }): void {
+    this.#call("endRestore");
+    const at = this.#constant("CHECKPOINT");
+    this.#bytes.fill(0, at, at + this.pieceBytesMax);
+    this.#call("resumeAt", clock, recordNumber, live ? 1 : 0, amountsEver);
+    if (counters === undefined) return;
+    const { events, dead, messages, ticks, fired, spurious, chainSteps, chainLongest } = counters;
+    this.#call("resumeCounts", messages, ticks, fired, spurious, chainSteps, chainLongest);
+    const setCounter = (region: string, index: number, count: number) =>
+      this.#view.setBigInt64(this.#constant(region) + index * 8, BigInt(count), true);
+    for (const [index, count] of events.flat().entries()) setCounter("EVENTS", index, count);
+    for (const [index, count] of dead.entries()) setCounter("DEAD", index, count);
+  }
+
+  /** All channels that have a number, in their order. */
+  get channels(): string[] {
+    return Array.from({ length: this.#call("channelCount") }, (_, number) => this.channelName(number));
+  }
+
+  /** An upper bound for the sums of customers, minor units. */
+  get amountsEver(): bigint {
+    return (this.#wasm["amountsEver"] as unknown as () => bigint)();
   }
 
   /** The records of the last `run`, `tick` or `reject`, in ledger order: good until the next step. */

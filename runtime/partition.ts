@@ -1,12 +1,15 @@
 /** One partition of the engine: messages in, records out. It knows no broker, no file and no clock but its input's. */
+import { CHECKPOINT_FORMAT, type CheckpointHead, type Chunks } from "./checkpoint.js";
 import { runningUnder } from "./config/wire.js";
 import { type Control, readControl } from "./control.js";
 import { RecordEncoder } from "./encoder.js";
-import { FatalError } from "./errors.js";
+import { FatalError, RetryableError } from "./errors.js";
 import type { Slice } from "./inputring.js";
 import { DONE, FULL, Kernel, type KernelRow } from "./kernel.js";
 import type { Output } from "./output.js";
 import { CAUSES, type Cause, type InputMessage, type LedgerRecord, type OutputRecord, type Reason } from "./record.js";
+import { type Resumed, repartitionKernel, restoreKernel } from "./restore.js";
+import { Saving } from "./saving.js";
 import type { Capacity, Dimension, Model, Settings } from "./settings.js";
 import { compareRows, type StateRow } from "./state.js";
 
@@ -22,6 +25,12 @@ export interface PartitionOptions {
   /** Starts live: nothing is silent for want of a `live` event. */
   readonly live?: boolean;
 }
+
+/**
+ * How to run what a checkpoint holds: capacities may differ from those it was made under. What decides the output
+ * comes from the checkpoint.
+ */
+export type RestoreOptions = Omit<PartitionOptions, "seed" | "live">;
 
 /** Counts since the start of the input, and sizes at the moment. */
 export interface PartitionStats {
@@ -68,6 +77,8 @@ export interface ModelCounts {
   readonly customers: number;
 }
 
+/** Of a checkpoint, written in one call: about a millisecond's work. */
+const CHUNK_BYTES = 128 * 1024;
 const BY_MODEL = CAUSES.indexOf("model");
 
 export class Partition {
@@ -85,15 +96,48 @@ export class Partition {
   /** Migrations by the numbers of model, segments and cause, and those by name from before the last change of models. */
   #counts = new Map<number, number>();
   #counted = new Map<string, MigrationCount>();
+  /** A message may be applied in part. */
+  #isApplying = false;
+  #saving: Saving | undefined;
+  /** The checkpoint under way was given up, and nobody was told. */
+  #isOverrun = false;
 
-  /** Reserves all memory. Throws FatalError (PARTITION_FULL) where the capacities pass 4 GiB. */
-  constructor(options: PartitionOptions) {
+  /**
+   * Reserves all memory. Throws FatalError (PARTITION_FULL) where the capacities pass 4 GiB. With `resumed` it goes on
+   * from there: `restore` and `repartition` make that.
+   */
+  constructor(options: PartitionOptions, resumed?: Resumed) {
     this.partition = options.partition;
     this.#options = options;
     this.#settings = options.settings;
-    this.#kernel = this.#newKernel(options.settings);
+    this.#kernel = resumed?.kernel ?? this.#newKernel(options.settings);
     this.#encoder = this.#newEncoder();
     if (options.live === true) this.#kernel.goLive();
+    if (resumed === undefined) return;
+    this.#position = resumed.position;
+    for (const { count, ...what } of resumed.migrations) this.#add(this.#counted, what, count);
+  }
+
+  /**
+   * Makes a partition from a checkpoint or savepoint of it; it goes on as if it had never stopped. Throws FatalError:
+   * CHECKPOINT_CORRUPT, CHECKPOINT_FORMAT, CHECKPOINT_FOREIGN (of another partition, layout or clock), PARTITION_FULL
+   * (the capacities are too small for it).
+   */
+  static async restore(options: RestoreOptions, chunks: Chunks): Promise<Partition> {
+    const resumed = await restoreKernel(options, chunks);
+    return new Partition({ ...options, settings: resumed.settings, seed: resumed.seed }, resumed);
+  }
+
+  /**
+   * Makes a partition of a new layout from savepoints of all partitions of the old one, in their order; `options` say
+   * the new place. Each is opened twice. It begins at position 0 with an empty ledger, at the latest of their clocks:
+   * what is due up to then and has not fired is overdue, and fires with its own instant. Customers' revisions go on.
+   * Throws FatalError as `restore` does, CHECKPOINT_FOREIGN also where the savepoints are not of one layout, seed and
+   * configuration.
+   */
+  static async repartition(options: RestoreOptions, savepoints: readonly (() => Chunks)[]): Promise<Partition> {
+    const resumed = await repartitionKernel(options, savepoints);
+    return new Partition({ ...options, settings: resumed.settings, seed: resumed.seed }, resumed);
   }
 
   #newKernel(settings: Settings): Kernel {
@@ -196,29 +240,45 @@ export class Partition {
   *#slice(): Generator<Output, void, undefined> {
     const slice = this.#kernel.begin();
     if (slice === undefined) return;
+    this.#isApplying = true;
     const { last } = slice;
     const stamp = slice.stampOf(last);
     yield* this.#drain(() => this.#kernel.run());
     this.#position = { sequence: last, stamp };
+    this.#isApplying = false;
   }
 
   /** A message that the kernel can't take in a row with others: a control message, or one that is too large. */
   *#alone(message: InputMessage): Generator<Output, void, undefined> {
     const { sequence, stamp, control, body } = message;
+    this.#isApplying = true;
     if (control) yield* this.#control(message);
     else if (body.length > this.#settings.messageBytesMax) yield* this.#reject("overLimit", message);
     else throw new FatalError("KERNEL_FAULT", `message ${sequence} does not fit the input region`);
     this.#position = { sequence, stamp };
+    this.#isApplying = false;
   }
 
   /** Yields what each step puts out, until the kernel is done. */
   *#drain(step: () => number): Generator<Output, void, undefined> {
     while (true) {
       const status = step();
+      this.#saving?.collect();
       yield* this.#told();
+      if (this.#saving?.isFull === true) yield* this.#waitForTaker();
       if (status === DONE) return;
       if (status === FULL) throw this.#fullError();
     }
+  }
+
+  /** Gives an empty batch, so that the checkpoint's chunks are taken; where they are not, there will be none. */
+  *#waitForTaker(): Generator<Output, void, undefined> {
+    const output = this.#kernel.output();
+    output.rewind(0);
+    yield output;
+    if (this.#saving?.isFull !== true) return;
+    this.abandonCheckpoint();
+    this.#isOverrun = true;
   }
 
   /** The output, counted, unless it is empty. */
@@ -329,6 +389,73 @@ export class Partition {
         `${customers} of ${capacity.customers} customers, ${entries} of ${capacity.entries} entries of the log, ` +
         `${idBytes} of ${capacity.idBytes} bytes of ids`,
     );
+  }
+
+  /**
+   * Begins a checkpoint of the state behind the last message applied, to be taken with `nextCheckpointChunk` while more
+   * are applied. Throws RangeError within a message (while a generator of `apply` is open) and while one is under way.
+   */
+  beginCheckpoint(): CheckpointHead {
+    if (this.#isApplying) throw new RangeError("a checkpoint begins between messages");
+    if (this.#saving !== undefined) throw new RangeError("a checkpoint is under way");
+    const head = this.#checkpointHead();
+    this.#isOverrun = false;
+    this.#saving = new Saving(this.#kernel, head);
+    return head;
+  }
+
+  #checkpointHead(): CheckpointHead {
+    const { customers, entries, idBytes, parked, timersPending: _, ...counters } = this.#kernel.counters();
+    return {
+      format: CHECKPOINT_FORMAT,
+      partition: this.partition,
+      adopted: this.#options.adopted === true,
+      position: this.#position,
+      recordNumber: this.recordNumber,
+      clock: this.clock,
+      overdue: this.overdue,
+      live: this.live,
+      seed: Buffer.from(this.#options.seed).toString("hex"),
+      settings: this.#settings,
+      channels: this.#kernel.channels,
+      customers,
+      entries,
+      idBytes,
+      parked,
+      amountsEver: String(this.#kernel.amountsEver),
+      counters,
+      migrations: [...this.#migrationCounts().values()],
+    };
+  }
+
+  /** A checkpoint was begun, and its last chunk is not taken. */
+  get checkpointing(): boolean {
+    return this.#saving !== undefined;
+  }
+
+  /**
+   * The next bytes of the checkpoint under way, which may be none; undefined behind the last: then it is whole. To be
+   * called between any two batches of `apply`. About `bytes` (128 KiB), and more where one customer is more or many were touched
+   * before their turn: of these at most 32 MiB wait, then `apply` gives an empty batch, and where none is taken the
+   * checkpoint is given up: then this throws RetryableError (CHECKPOINT_OVERRUN), once. Cost: below 2 ms.
+   */
+  nextCheckpointChunk(bytes = CHUNK_BYTES): Uint8Array | undefined {
+    if (this.#isOverrun) {
+      this.#isOverrun = false;
+      throw new RetryableError(
+        "CHECKPOINT_OVERRUN",
+        `partition ${this.partition} changed more while a checkpoint was written than may wait; it was given up`,
+      );
+    }
+    const chunk = this.#saving?.next(bytes);
+    if (chunk === undefined) this.#saving = undefined;
+    return chunk;
+  }
+
+  /** Forgets the checkpoint under way, where there is one. */
+  abandonCheckpoint(): void {
+    this.#saving?.abandon();
+    this.#saving = undefined;
   }
 
   /** Sequence and stamp of the last message applied; 0 before the first. */
