@@ -106,6 +106,8 @@ const VERSION_MIN = [2, 9, 10] as const;
 const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 2_000;
 const API_MS_MAX = 5_000;
+/** Commands that wait for the end of a turn. */
+const COMMAND_BYTES_MAX = 64 * 1024;
 const RETRY_MS_MIN = 20;
 const RETRY_MS_MAX = 1_000;
 
@@ -143,6 +145,9 @@ export class Broker {
   readonly #listeners = new Set<(connected: boolean) => void>();
   #connected = true;
   #reconnects = 0;
+  /** Commands of this turn of the event loop: one write takes them all, whichever partition they are of. */
+  #commands: Uint8Array[] = [];
+  #commandBytes = 0;
 
   constructor(
     connection: NatsConnection,
@@ -210,12 +215,23 @@ export class Broker {
   }
 
   /**
-   * Sends commands of the client protocol as they are, such as thousands of publishes made at once (see wire.ts).
-   * The bytes must not change afterwards. Throws RetryableError when closed.
+   * Sends commands of the client protocol as they are, such as thousands of publishes made at once (see wire.ts), with
+   * those of others at the end of this turn of the event loop, or when they are many. The bytes must not change
+   * afterwards. Throws RetryableError when closed.
    */
   send(commands: Uint8Array): void {
     if (this.#connection.isClosed()) throw new RetryableError("BROKER_UNREACHABLE", `${this.shown}: closed`);
-    (this.#connection as unknown as WithProtocol).protocol.sendCommand(commands);
+    this.#commands.push(commands);
+    this.#commandBytes += commands.length;
+    if (this.#commandBytes >= COMMAND_BYTES_MAX) this.#sendCommands();
+    else if (this.#commands.length === 1) setImmediate(() => this.#sendCommands());
+  }
+
+  #sendCommands(): void {
+    const commands = this.#commands;
+    this.#commands = [];
+    this.#commandBytes = 0;
+    for (const piece of commands) (this.#connection as unknown as WithProtocol).protocol.sendCommand(piece);
   }
 
   /**
@@ -251,6 +267,7 @@ export class Broker {
 
   /** Resolves when the server has read everything sent before. Rejects with RetryableError when the connection is lost. */
   async flush(): Promise<void> {
+    this.#sendCommands();
     try {
       await this.#connection.flush();
     } catch (error) {
@@ -316,6 +333,7 @@ export class Broker {
   }
 
   async close(): Promise<void> {
+    this.#sendCommands();
     await this.#connection.close();
   }
 
