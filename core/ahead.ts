@@ -22,7 +22,10 @@ let touched: u32 = 0;
 export function lookAhead(count: u32): void {
   for (let n: u32 = 0; n < count; n++) if (itemAt(n).verdict == ITEM.FINE) identify(itemAt(n));
   // With one item nothing overlaps.
-  if (count == 1) return;
+  if (count == 1) {
+    itemAt(0).number = 0;
+    return;
+  }
   let sum: u32 = 0;
   for (let n: u32 = 0; n < count; n++) {
     sum += slotNumber(idSlots, homeOf(tagOf(itemAt(n).customerHash), idSlotCount));

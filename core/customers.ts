@@ -176,6 +176,10 @@ export function notePast(row: ColdRow, time: i64): void {
   return load<u16>(ids + (<usize>customer.id << 1));
 }
 
+@inline export function hasId(customer: Customer, bytes: usize, length: u32): bool {
+  return idLengthAt(customer) == length && sameBytes(idAt(customer), bytes, length);
+}
+
 export function hashOfId(bytes: usize, length: u32): u64 {
   return sipHash(S.key0, S.key1, 0, bytes, length);
 }
@@ -187,10 +191,7 @@ export function findCustomer(hash: u64, bytes: usize, length: u32): u32 {
   while (true) {
     const number = slotNumber(idSlots, slot);
     if (number == 0) return 0;
-    if (slotTag(idSlots, slot) == tag) {
-      const customer = customerAt(number);
-      if (idLengthAt(customer) == length && sameBytes(idAt(customer), bytes, length)) return number;
-    }
+    if (slotTag(idSlots, slot) == tag && hasId(customerAt(number), bytes, length)) return number;
     slot = nextSlot(slot, idSlotCount);
   }
 }

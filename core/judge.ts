@@ -55,7 +55,7 @@ export const PARK: u8 = 7;
 /** No reason: the event is not dead-lettered. */
 export const NO_REASON: u8 = 255;
 /** Largest sum that is exact on the other side of the border. */
-const SUM_MAX: i64 = 1 << 53;
+export const SUM_MAX: i64 = 1 << 53;
 
 // The judgement.
 export let action: u8 = IGNORE;

@@ -16,6 +16,7 @@ import { apply, rejectUnfit } from "./apply";
 import { writeOut } from "./checkpoint";
 import { beginMessage, decodeBlock } from "./decode/decode";
 import { FIRED, NO_ROOM, fireNext, fireOwn, isAnyDue, isOwnDue, overdue as overdueUntil } from "./fire";
+import { applyInTime } from "./intime";
 import * as ITEM from "./item";
 import { Item } from "./item";
 import * as judged from "./judge";
@@ -160,8 +161,14 @@ export function applyBlock(): i32 {
       closeUnread(opened);
     } else {
       if (opened.place == 0) openMessage(opened.header);
-      if (!judgeItem(opened)) return FULL;
-      stage = OWN;
+      if (applyInTime(opened)) {
+        item++;
+        fires = FIRE_EVENT;
+        stage = DUE;
+      } else {
+        if (!judgeItem(opened)) return FULL;
+        stage = OWN;
+      }
     }
     const status = finishEvent(stage);
     if (status != DONE) return status;

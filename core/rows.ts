@@ -128,6 +128,19 @@ export function enter(row: Row, model: Model, entry: u32, isNewest: bool, now: i
   if (row.newest == 0 || isNewest || time >= timeAt(row.newest)) row.newest = entry;
 }
 
+/** The same of an order that counts, is the chain's last and in all windows, in a row that knows an order. */
+@inline export function enterNewest(row: Row, model: Model, entry: u32, sum: i64): void {
+  const windows = model.windows;
+  for (let slot: u32 = 0; slot < windows; slot++) {
+    const window = windowAt(model, slot);
+    addValue(row, window, window.measure == COUNT ? 1 : sum);
+    if (cursorOf(row, window) == 0) setCursor(row, window, entry);
+  }
+  row.spendEver += sum;
+  row.ordersEver++;
+  row.newest = entry;
+}
+
 /** Takes leave of an entry that is about to be unlinked from the chain. */
 export function exit(row: Row, model: Model, number: u32, entry: u32): void {
   const next = orderAt(entry).next;
@@ -208,6 +221,27 @@ export function keepsBands(row: Row, model: Model, now: i64): bool {
       const age = now - (measure == NEWEST ? lastTime(row) : firstTime(row));
       if (age >= limitAt(dimension, band - 1) || (band != 1 && age < limitAt(dimension, band - 2))) return false;
     }
+  }
+  return true;
+}
+
+/**
+ * Does an order of worth `sum` leave every band as it is? It is like that of `enterNewest` and no older than the
+ * shortest limit of an age, and nothing is due. False also where that is not seen at once.
+ */
+@inline export function keepsBandsWith(row: Row, model: Model, sum: i64): bool {
+  if (row.newest == 0) return false;
+  const bands = row.bands;
+  for (let d: u32 = 0; d < model.dimensions; d++) {
+    const dimension = dimensionAt(model, d);
+    const measure = dimension.measure;
+    // The age of the first order is what it was.
+    if (measure == OLDEST) continue;
+    const band = bandIn(bands, d);
+    // A count or sum only rises, and there is none above the first band.
+    if (band == 1) continue;
+    if (band == 0 || measure == NEWEST) return false;
+    if (measured(row, model, dimension) + (measure == COUNT ? 1 : sum) >= limitAt(dimension, band - 2)) return false;
   }
   return true;
 }
