@@ -50,10 +50,13 @@ export function lookAhead(count: u32): void {
  */
 @inline function likely(slots: usize, count: u32, hash: u64): u32 {
   const tag = tagOf(hash);
-  const home = min(homeOf(tag, count), count - LIKELY_SLOTS);
-  let number: u32 = 0;
-  for (let slot = home; slot < home + LIKELY_SLOTS; slot++)
-    number = select(slotNumber(slots, slot), number, slotTag(slots, slot) == tag);
-  return number;
+  const tags = i32x4.splat(tag);
+  const first = slots + (<usize>min(homeOf(tag, count), count - LIKELY_SLOTS) << 3);
+  const found =
+    (i32x4.bitmask(i32x4.eq(v128.load(first), tags)) & 10) |
+    ((i32x4.bitmask(i32x4.eq(v128.load(first, 16), tags)) & 10) << 4) |
+    ((i32x4.bitmask(i32x4.eq(v128.load(first, 32), tags)) & 10) << 8) |
+    ((i32x4.bitmask(i32x4.eq(v128.load(first, 48), tags)) & 10) << 12);
+  return select(load<u32>(first + ((<usize>ctz(found) >> 1) << 3)), 0, found != 0);
 }
-const LIKELY_SLOTS: u32 = 4;
+const LIKELY_SLOTS: u32 = 8;

@@ -3,11 +3,11 @@
 // that. What the general way would do with one is done here in a straight line: see `judgeOrder` and `newOrder`, which
 // it must agree with. All is looked at before the first write; where anything is otherwise, the general way decides.
 import { UNLISTED } from "./channels";
-import { HAS_ROWS, armedOf, customerAt, hasId, rowAt } from "./customers";
+import { HAS_ROWS, armedOf, customerAt, rowAt } from "./customers";
 import { noteChanged } from "./digest";
 import * as ITEM from "./item";
 import { Item } from "./item";
-import { SUM_MAX, clockWith, hasCapacity } from "./judge";
+import { SUM_MAX, clockWith, findOwner, hasCapacity } from "./judge";
 import { ORDER, countEntries, enterEvent, findEvent, linkNewest, orderAt, setContent, takeEntry, timeAt } from "./log";
 import { leave, modelAt } from "./models";
 import { adds, enterNewest, keepsBandsWith, takes } from "./rows";
@@ -16,11 +16,11 @@ import { APPLIED, CLOCK_BROKER, S, countEvent } from "./status";
 /** Applies the item if it is such an order. False, and nothing is written, where it is not or the partition is full. */
 export function applyInTime(item: Item): bool {
   if ((item.verdict | item.kind | item.isVoid) != 0 || item.channelNumber == UNLISTED) return false;
-  const number = item.number;
+  const number = findOwner(item);
   if (number == 0 || !hasCapacity(item, 0)) return false;
   const customer = customerAt(number);
   // It has parked nothing, either.
-  if (customer.flags != HAS_ROWS || !hasId(customer, item.customer, item.customerLength)) return false;
+  if (customer.flags != HAS_ROWS) return false;
   // The general way writes it out as it was.
   if (S.saving != 0 && customer.epoch != S.epoch) return false;
   const now = clockWith(item);

@@ -1,7 +1,7 @@
 // What is to become of an event, found before anything is written: an event applies whole or not at all. Everything
 // is judged as of `now`, the clock to which the event will bring the partition: what leaves up to then is gone.
 import { UNLISTED, findChannel, hashOfChannel } from "./channels";
-import { coldAt, customerAt, findCustomer, hashOfId, idUnitsOf, rowAt } from "./customers";
+import { coldAt, customerAt, findCustomer, hasId, hashOfId, idUnitsOf, rowAt } from "./customers";
 import * as ITEM from "./item";
 import { Item } from "./item";
 import { CHANNELS_MAX, customerMax, idBytesMax } from "./layout";
@@ -105,6 +105,13 @@ export function hasCapacity(item: Item, subjectLength: u32): bool {
   return S.clockKind == CLOCK_EVENT && item.time > S.clock ? item.time : S.clock;
 }
 
+/** Number of an event's customer, 0 if it never came. Nearly always the one that was found ahead. */
+@inline export function findOwner(item: Item): u32 {
+  const number = item.number;
+  if (number != 0 && hasId(customerAt(number), item.customer, item.customerLength)) return number;
+  return findCustomer(item.customerHash, item.customer, item.customerLength);
+}
+
 /** Judges an event as of `now`. */
 export function judge(item: Item, now: i64): void {
   reason = NO_REASON;
@@ -124,7 +131,7 @@ export function judge(item: Item, now: i64): void {
   // Another event of the block may have numbered its channel meanwhile.
   if (item.channelNumber == UNLISTED) identify(item);
   customerHash = item.customerHash;
-  const number = findCustomer(customerHash, item.customer, item.customerLength);
+  const number = findOwner(item);
   // Who is known here belongs here.
   if (number == 0 && S.partitions != 0 && partitionOf(item.customer, item.customerLength) != S.partition)
     return reject(ITEM.FOREIGN_PARTITION);
