@@ -6,10 +6,10 @@ import { customerAt, idAt } from "./customers";
 import * as ITEM from "./item";
 import { Item } from "./item";
 import { identify } from "./judge";
-import { ITEMS, ITEM_BYTES, entryMax, eventSlotCount, eventSlots, idSlotCount, idSlots } from "./layout";
+import { ITEMS, ITEM_BYTES, entryMax, eventLineCount, eventSlots, idLineCount, idSlots } from "./layout";
 import { orderAt, timeAt } from "./log";
 import { S } from "./status";
-import { homeOf, slotNumber, slotTag, tagOf } from "./lookup";
+import { homeOf, lineAt, numberIn, tagOf, tagged } from "./lookup";
 
 /** Of the words read, so that no compiler leaves the reading out. */
 let touched: u32 = 0;
@@ -28,12 +28,12 @@ export function lookAhead(count: u32): void {
   }
   let sum: u32 = 0;
   for (let n: u32 = 0; n < count; n++) {
-    sum += slotNumber(idSlots, homeOf(tagOf(itemAt(n).customerHash), idSlotCount));
-    sum += slotNumber(eventSlots, homeOf(tagOf(itemAt(n).hash), eventSlotCount));
+    sum += load<u32>(lineAt(idSlots, homeOf(tagOf(itemAt(n).customerHash), idLineCount)));
+    sum += load<u32>(lineAt(eventSlots, homeOf(tagOf(itemAt(n).hash), eventLineCount)));
     sum += orderAt(min(S.entryTop + 1 + n, entryMax)).customer;
   }
   for (let n: u32 = 0; n < count; n++) {
-    const number = likely(idSlots, idSlotCount, itemAt(n).customerHash);
+    const number = likely(itemAt(n).customerHash);
     itemAt(n).number = number;
     sum += customerAt(number).newest;
   }
@@ -45,18 +45,11 @@ export function lookAhead(count: u32): void {
 }
 
 /**
- * The number with the hash's tag in one of the first slots that it may be in, 0 for none there: nearly always the one
- * that is looked for. No branch: a wrong guess at one would end all reading ahead.
+ * The number with the hash's tag in the line where it belongs, 0 for none there: nearly always the one that is looked
+ * for. No branch: a wrong guess at one would end all reading ahead.
  */
-@inline function likely(slots: usize, count: u32, hash: u64): u32 {
-  const tag = tagOf(hash);
-  const tags = i32x4.splat(tag);
-  const first = slots + (<usize>min(homeOf(tag, count), count - LIKELY_SLOTS) << 3);
-  const found =
-    (i32x4.bitmask(i32x4.eq(v128.load(first), tags)) & 10) |
-    ((i32x4.bitmask(i32x4.eq(v128.load(first, 16), tags)) & 10) << 4) |
-    ((i32x4.bitmask(i32x4.eq(v128.load(first, 32), tags)) & 10) << 8) |
-    ((i32x4.bitmask(i32x4.eq(v128.load(first, 48), tags)) & 10) << 12);
-  return select(load<u32>(first + ((<usize>ctz(found) >> 1) << 3)), 0, found != 0);
+@inline function likely(hash: u64): u32 {
+  const at = lineAt(idSlots, homeOf(tagOf(hash), idLineCount));
+  const found = tagged(at, tagOf(hash));
+  return select(numberIn(at, ctz(found) & 7), 0, found != 0);
 }
-const LIKELY_SLOTS: u32 = 8;

@@ -15,14 +15,14 @@ import {
   colds,
   customerBytes,
   customers,
-  idSlotCount,
+  idLineCount,
   idSlots,
   ids,
   rowBytes,
 } from "./layout";
 import { sameBytes } from "./bytes";
 import { sipHash } from "./hash";
-import { homeOf, insertSlot, nextSlot, slotNumber, slotTag, tagOf } from "./lookup";
+import { homeOf, insertKey, isFull, lineAt, nextLine, numberIn, tagOf, tagged } from "./lookup";
 import { COUNT, NO_SEGMENT, Window } from "./models";
 import { S } from "./status";
 
@@ -187,12 +187,15 @@ export function hashOfId(bytes: usize, length: u32): u64 {
 /** Number of the customer with this id, 0 if it never came. `hash` is the id's. */
 export function findCustomer(hash: u64, bytes: usize, length: u32): u32 {
   const tag = tagOf(hash);
-  let slot = homeOf(tag, idSlotCount);
+  let line = homeOf(tag, idLineCount);
   while (true) {
-    const number = slotNumber(idSlots, slot);
-    if (number == 0) return 0;
-    if (slotTag(idSlots, slot) == tag && hasId(customerAt(number), bytes, length)) return number;
-    slot = nextSlot(slot, idSlotCount);
+    const at = lineAt(idSlots, line);
+    for (let found = tagged(at, tag); found != 0; found &= found - 1) {
+      const number = numberIn(at, ctz(found));
+      if (number != 0 && hasId(customerAt(number), bytes, length)) return number;
+    }
+    if (!isFull(at)) return 0;
+    line = nextLine(line, idLineCount);
   }
 }
 
@@ -221,5 +224,5 @@ export function nameCustomer(number: u32, hash: u64, bytes: usize, length: u32):
   const at = ids + (<usize>customer.id << 1);
   store<u16>(at, <u16>length);
   memory.copy(at + 2, bytes, length);
-  insertSlot(idSlots, idSlotCount, hash, number);
+  insertKey(idSlots, idLineCount, hash, number);
 }

@@ -28,9 +28,9 @@ import {
   timeAt,
   unlink,
 } from "./log";
-import { homeOf, tagOf } from "./lookup";
+import { homeOf, lineAt, tagOf } from "./lookup";
 import { leave, modelAt, windowAt } from "./models";
-import { eventSlotCount, eventSlots } from "./layout";
+import { eventLineCount, eventSlots } from "./layout";
 import { UNMATCHED } from "./item";
 import { firstParked, nextExpiry, ownExpiry, ownParked, rejectParked } from "./parked";
 import { counts, depart, exit, takesEntry } from "./rows";
@@ -230,7 +230,7 @@ function readAhead(): void {
   for (let place: u32 = 0; place < count; place++) {
     const oldest = coldAt(blockAt(place)).oldest;
     if (oldest != 0 && leave(timeAt(oldest), S.horizon) <= S.dueLast)
-      sum += load<u32>(eventSlots + (<usize>homeOf(tagOf(orderAt(oldest).hash), eventSlotCount) << 3));
+      sum += load<u32>(lineAt(eventSlots, homeOf(tagOf(orderAt(oldest).hash), eventLineCount)));
   }
   touched = sum;
 }

@@ -18,14 +18,14 @@
 //   output      OUTPUT       1 MiB                     records: migrations and dead letters      kernel
 //   input       INPUT        INPUT_BYTES               messages, each behind its header          runtime
 //   (sized at start, in this order)
-//   idSlots     idSlots      idSlotCount × 8           customer id → customer number             kernel
+//   idSlots     idSlots      idLineCount × 64          customer id → customer number             kernel
 //   customers   customers    customerMax × lines × 64  what an order touches: head, one row a model  kernel
 //   colds       colds        customerMax × coldBytes   the rest of both                          kernel
 //   ids         ids          idBytesMax                customer ids, each behind its length      kernel
 //   timers      timers       about customerMax × 8.6   tree of what falls due next               kernel
 //   digests     digests      a model customerMax × 4   what a scan needs of each row             kernel
 //   changed     changed      customerMax / 8           whose digests are not made yet            kernel
-//   eventSlots  eventSlots   eventSlotCount × 8        event identity → entry of the log         kernel
+//   eventSlots  eventSlots   eventLineCount × 64       event identity → entry of the log         kernel
 //   log         log          entryMax × 48             orders, reversals and what hangs on them  kernel
 //
 // Every region up to the input has a compile-time address; the sized ones follow it.
@@ -72,8 +72,8 @@ export let entryMax: u32 = 0;
 export let idBytesMax: u32 = 0;
 export let rowBytes: u32 = 0;
 export let customerBytes: u32 = 0;
-export let idSlotCount: u32 = 0;
-export let eventSlotCount: u32 = 0;
+export let idLineCount: u32 = 0;
+export let eventLineCount: u32 = 0;
 export let idSlots: usize = 0;
 export let customers: usize = 0;
 export let colds: usize = 0;
@@ -99,10 +99,14 @@ export const COLD_ROW_BYTES: u32 = 24;
 const LINE_BYTES: u32 = 64;
 export const ENTRY_BYTES: u32 = 48;
 
+@inline function linesFor(keys: u32): u32 {
+  return (keys + (keys >> 1) + 15) >> 3;
+}
+
 /**
  * Lays out the sized regions for `models` models with at most `windowBytes` bytes of windows each. Customers begin at
  * cache lines: of one with one model of two windows an order touches one.
- * Slots are 1.5 for each key: linear probing stays short and the tables small. Returns the bytes in all.
+ * Indexes have 1.5 places of 8 bytes for each key: few lines are full and the tables small. Returns the bytes in all.
  */
 export function plan(customerCount: u32, entryCount: u32, idBytes: u32, models: u32, windowBytes: u32): f64 {
   customerMax = customerCount;
@@ -111,15 +115,14 @@ export function plan(customerCount: u32, entryCount: u32, idBytes: u32, models: 
   rowBytes = ROW_BYTES + windowBytes;
   customerBytes = (HEAD_BYTES + rowBytes * models + LINE_BYTES - 1) & ~(LINE_BYTES - 1);
   coldBytes = COLD_HEAD_BYTES + COLD_ROW_BYTES * models;
-  idSlotCount = customerCount + (customerCount >> 1) + 8;
-  eventSlotCount = entryCount + (entryCount >> 1) + 8;
+  idLineCount = linesFor(customerCount);
+  eventLineCount = linesFor(entryCount);
   timerLeaf = 1;
   for (let leaves: u64 = 16; leaves <= customerCount; leaves <<= 4) timerLeaf = (timerLeaf << 4) + 1;
   // In f64, so that capacities past 4 GiB are seen and not wrapped.
-  let end: f64 = <f64>SIZED;
+  let end: f64 = Math.ceil(<f64>SIZED / LINE_BYTES) * LINE_BYTES;
   idSlots = <usize>end;
-  end += <f64>idSlotCount * 8;
-  end = Math.ceil(end / LINE_BYTES) * LINE_BYTES;
+  end += <f64>idLineCount * LINE_BYTES;
   customers = <usize>end;
   end += (<f64>customerCount + 1) * <f64>customerBytes;
   colds = <usize>end;
@@ -136,8 +139,9 @@ export function plan(customerCount: u32, entryCount: u32, idBytes: u32, models: 
   end += <f64>digestBytes * <f64>models;
   changed = <usize>end;
   end += <f64>((customerCount >> 6) + 1) * 8;
+  end = Math.ceil(end / LINE_BYTES) * LINE_BYTES;
   eventSlots = <usize>end;
-  end += <f64>eventSlotCount * 8;
+  end += <f64>eventLineCount * LINE_BYTES;
   log = <usize>end;
   end += (<f64>entryCount + 1) * ENTRY_BYTES;
   return end;

@@ -8,10 +8,21 @@
 //              order is found without looking at every entry of a long chain
 //   parked     until when a reversal waits, and the bytes to dead-letter then
 //   chunk      44 of those bytes
-import { ENTRY_BYTES, entryMax, eventSlotCount, eventSlots, log } from "./layout";
+import { ENTRY_BYTES, entryMax, eventLineCount, eventSlots, log } from "./layout";
 import { Customer, coldOf, customerAt } from "./customers";
 import { sipHash } from "./hash";
-import { homeOf, insertSlot, nextSlot, removeSlot, setSlot, slotNumber, slotOf, slotTag, tagOf } from "./lookup";
+import {
+  homeOf,
+  insertKey,
+  isFull,
+  lineAt,
+  nextLine,
+  numberIn,
+  removeKey,
+  replaceKey,
+  tagOf,
+  tagged,
+} from "./lookup";
 import { S } from "./status";
 
 export const KIND: u8 = 7; // of the flags
@@ -180,12 +191,15 @@ export function hashOfEvent(customerHash: u64, channelHash: u64, kind: u32, id: 
 /** Entry with this identity of this customer, 0 for none. */
 @inline export function findEvent(hash: u64, customer: u32): u32 {
   const tag = tagOf(hash);
-  let slot = homeOf(tag, eventSlotCount);
+  let line = homeOf(tag, eventLineCount);
   while (true) {
-    const number = slotNumber(eventSlots, slot);
-    if (number == 0) return 0;
-    if (slotTag(eventSlots, slot) == tag && orderAt(number).hash == hash && ownerOf(number) == customer) return number;
-    slot = nextSlot(slot, eventSlotCount);
+    const at = lineAt(eventSlots, line);
+    for (let found = tagged(at, tag); found != 0; found &= found - 1) {
+      const number = numberIn(at, ctz(found));
+      if (number != 0 && orderAt(number).hash == hash && ownerOf(number) == customer) return number;
+    }
+    if (!isFull(at)) return 0;
+    line = nextLine(line, eventLineCount);
   }
 }
 
@@ -199,17 +213,17 @@ if (offsetof<Order>("customer") != offsetof<Reversed>("customer")) ERROR("ownerO
 if (offsetof<Order>("version") != offsetof<Reversal>("version")) ERROR("setContent writes both as one");
 
 @inline export function enterEvent(number: u32): void {
-  insertSlot(eventSlots, eventSlotCount, orderAt(number).hash, number);
+  insertKey(eventSlots, eventLineCount, orderAt(number).hash, number);
 }
 
 export function forgetEvent(number: u32): void {
-  removeSlot(eventSlots, eventSlotCount, orderAt(number).hash, number);
+  removeKey(eventSlots, eventLineCount, orderAt(number).hash, number);
 }
 
 /** Lets an order take the place in the index of the Reversed that waited for it. */
 export function replaceEvent(waiting: u32, order: u32): void {
   const hash = orderAt(order).hash;
-  setSlot(eventSlots, slotOf(eventSlots, eventSlotCount, hash, waiting), tagOf(hash), order);
+  replaceKey(eventSlots, eventLineCount, hash, waiting, order);
 }
 
 @inline function isOnLane(number: u32): bool {

@@ -312,9 +312,9 @@ export class Kernel {
     return [
       ["STATUS", this.#constant("SOURCES") - this.#constant("STATUS")],
       ["CHANNELS", this.#constant("CHANNELS_MAX") * this.#constant("CHANNEL_BYTES")],
-      ["idSlots", this.#constant("idSlotCount") * 8],
+      ["idSlots", this.#constant("idLineCount") * 64],
       ["ids", former.#call("idByteCount")],
-      ["eventSlots", this.#constant("eventSlotCount") * 8],
+      ["eventSlots", this.#constant("eventLineCount") * 64],
       ["log", (former.#call("entryTop") + 1) * this.#constant("ENTRY_BYTES")],
     ];
   }

@@ -16,9 +16,9 @@ import {
   customerMax,
   customers,
   entryMax,
-  eventSlotCount,
+  eventLineCount,
   eventSlots,
-  idSlotCount,
+  idLineCount,
   idSlots,
   log,
   ENTRY_BYTES,
@@ -145,9 +145,9 @@ export function readWrite(count: u32): void {
   for (let n: u32 = 0; n < count; n++) {
     const key = random();
     const more = random();
-    touch(idSlots + ((<usize>(((key >> 32) * <u64>idSlotCount) >> 32)) << 3));
+    touch(idSlots + ((<usize>(((key >> 32) * <u64>idLineCount) >> 32)) << 6));
     touch(customers + <usize>(((key & 0xffff_ffff) * <u64>customerMax) >> 32) * customerBytes);
-    touch(eventSlots + ((<usize>(((more >> 32) * <u64>eventSlotCount) >> 32)) << 3));
+    touch(eventSlots + ((<usize>(((more >> 32) * <u64>eventLineCount) >> 32)) << 6));
     touch(log + <usize>(((more & 0xffff_ffff) * <u64>entryMax) >> 32) * ENTRY_BYTES);
   }
 }
