@@ -3,6 +3,7 @@
 // Mowry, "Improving hash join performance through prefetching", 2004: group prefetching). Nothing is decided here:
 // what is read is read again, from the cache, by the event whose turn it is.
 import { customerAt, idAt } from "./customers";
+import { changedWord } from "./digest";
 import * as ITEM from "./item";
 import { Item } from "./item";
 import { identify } from "./judge";
@@ -38,7 +39,9 @@ export function lookAhead(count: u32): void {
     sum += customerAt(number).newest;
   }
   for (let n: u32 = 0; n < count; n++) {
-    const customer = customerAt(itemAt(n).number);
+    const number = itemAt(n).number;
+    const customer = customerAt(number);
+    sum += <u32>changedWord(number);
     sum += load<u8>(idAt(customer)) + <u32>timeAt(customer.newest) + orderAt(customer.newest).next;
   }
   touched = sum;

@@ -34,6 +34,11 @@ const SUM_MOST: u64 = SUM_CODES - 1;
   return digests + <usize>model * digestBytes;
 }
 
+/** The word of `changed` that `noteChanged` will write. */
+@inline export function changedWord(number: u32): u64 {
+  return load<u64>(changed + (<usize>(number >> 6) << 3));
+}
+
 /** Notes that a row of this customer is not what its digest says. */
 @inline export function noteChanged(number: u32): void {
   const word = changed + (<usize>(number >> 6) << 3);
