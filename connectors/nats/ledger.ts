@@ -86,7 +86,8 @@ export class LedgerWriter {
     this.#onTrouble = options.onTrouble ?? (() => {});
     this.#publishes = new Publishes((commands) => broker.send(commands));
     this.#stop = broker.onConnection((connected) => {
-      if (connected && this.inFlight > 0) this.#recover("the connection was lost");
+      // With nothing in flight, too: a broker that went backwards is to be noticed now, not with the next record.
+      if (connected) this.#recover("the connection was lost");
     });
     this.#listen();
   }
