@@ -137,7 +137,7 @@ export function judge(item: Item, now: i64): void {
     return reject(ITEM.FOREIGN_PARTITION);
   if (S.clockKind == CLOCK_BROKER && item.time > now + S.tolerance) return reject(ITEM.TOO_FAR_AHEAD);
   channel = item.channelNumber;
-  if (!anyTakes(item)) return reject(ITEM.NO_MODEL);
+  if (!anyTakes(item, channel)) return reject(ITEM.NO_MODEL);
   if (channel == UNLISTED && S.channels == CHANNELS_MAX - 1) return reject(ITEM.OVER_LIMIT);
   customer = number;
   hash = item.hash;
@@ -177,7 +177,8 @@ export function partitionOf(bytes: usize, length: u32): u32 {
   return value < 10 ? 48 + value : 55 + value;
 }
 
-function anyTakes(item: Item): bool {
+/** Does any model take an event on this channel? */
+@inline export function anyTakes(item: Item, channel: u8): bool {
   // A reversal of an order has its order's currency where it names none.
   for (let m: u32 = 0; m < S.models; m++) if (takes(modelAt(m), m, channel, item.currency)) return true;
   return false;

@@ -12,11 +12,10 @@
 // the output could not hold the next one (or the checkpoint under way no more), the call returns MORE, the runtime takes what there is, and calls again.
 import * as underWay from "./cause";
 import { lookAhead } from "./ahead";
-import { apply, rejectUnfit } from "./apply";
+import { apply, applyInTime, rejectUnfit } from "./apply";
 import { writeOut } from "./checkpoint";
 import { beginMessage, decodeBlock } from "./decode/decode";
 import { FIRED, NO_ROOM, fireNext, fireOwn, isAnyDue, isOwnDue, overdue as overdueUntil } from "./fire";
-import { applyInTime } from "./intime";
 import * as ITEM from "./item";
 import { Item } from "./item";
 import * as judged from "./judge";
