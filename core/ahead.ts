@@ -2,11 +2,12 @@
 // reads of one pass do not wait for each other, so that their cache misses overlap (as in Chen, Ailamaki, Gibbons and
 // Mowry, "Improving hash join performance through prefetching", 2004: group prefetching). Nothing is decided here:
 // what is read is read again, from the cache, by the event whose turn it is.
+import { UNLISTED, findChannel } from "./channels";
 import { customerAt, idAt } from "./customers";
 import { changedWord } from "./digest";
 import * as ITEM from "./item";
 import { Item } from "./item";
-import { identify } from "./judge";
+import { identifyOn } from "./judge";
 import { ITEMS, ITEM_BYTES, entryMax, eventLineCount, eventSlots, idLineCount, idSlots } from "./layout";
 import { orderAt, timeAt } from "./log";
 import { S } from "./status";
@@ -21,7 +22,7 @@ let touched: u32 = 0;
 
 /** Reads ahead for the first `count` items of the block. A pass is short, so that many items' reads are under way. */
 export function lookAhead(count: u32): void {
-  for (let n: u32 = 0; n < count; n++) if (itemAt(n).verdict == ITEM.FINE) identify(itemAt(n));
+  identifyAll(count);
   // With one item nothing overlaps.
   if (count == 1) {
     itemAt(0).number = 0;
@@ -45,6 +46,23 @@ export function lookAhead(count: u32): void {
     sum += load<u8>(idAt(customer)) + <u32>timeAt(customer.newest) + orderAt(customer.newest).next;
   }
   touched = sum;
+}
+
+/** Identifies the items. Most have their channel's name from the same place as the one before. */
+function identifyAll(count: u32): void {
+  let name: usize = 0;
+  let length: u32 = 0;
+  let channel = UNLISTED;
+  for (let n: u32 = 0; n < count; n++) {
+    const item = itemAt(n);
+    if (item.verdict != ITEM.FINE) continue;
+    if (item.channel != name || item.channelLength != length) {
+      name = item.channel;
+      length = item.channelLength;
+      channel = findChannel(name, length);
+    }
+    identifyOn(item, channel);
+  }
 }
 
 /**

@@ -147,8 +147,13 @@ export function judge(item: Item, now: i64): void {
 }
 
 /** Finds an event's channel, and hashes its customer and its identity. */
-export function identify(item: Item): void {
-  item.channelNumber = findChannel(item.channel, item.channelLength);
+function identify(item: Item): void {
+  identifyOn(item, findChannel(item.channel, item.channelLength));
+}
+
+/** Hashes an event's customer and its identity; it is on channel `channel`, UNLISTED for one without a number. */
+@inline export function identifyOn(item: Item, channel: u8): void {
+  item.channelNumber = channel;
   item.customerHash = hashOfId(item.customer, item.customerLength);
   item.hash = hashOfEvent(item.customerHash, channelHashOf(item), item.kind, item.id, item.idLength);
 }
