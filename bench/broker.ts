@@ -87,7 +87,7 @@ async function openShop(
   const streams: PartitionStreams[] = [];
   for (let partition = 0; partition < partitions; partition++) {
     const { name } = settings;
-    const input = ordersStream(name, partition);
+    const input = ordersStream(settings, partition);
     await broker.api(`STREAM.CREATE.${input}`, {
       name: input,
       subjects: ordersSubjects(name, partition),
@@ -102,7 +102,7 @@ async function openShop(
           : Array.from({ length: ordersPerMessage }, (_, n) => order(number * ordersPerMessage + n)),
       ),
     );
-    const ledger = ledgerStream(name, partition);
+    const ledger = ledgerStream(settings, partition);
     streams.push({ partition, input, control: controlSubject(name, partition), ledger, adopted: false });
   }
   return { settings, url, broker, streams, messages, ordersPerMessage };

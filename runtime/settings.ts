@@ -15,6 +15,8 @@ export interface Settings {
   readonly clockJumpMsMax: number;
   readonly tickMs: number;
   readonly partitions: number;
+  /** Counts the layouts of this instance, from 1. */
+  readonly layout: number;
   readonly workers: number;
   readonly replicas: number;
   /** Unacknowledged ledger records a partition. */

@@ -6,6 +6,8 @@
  *   ledger          <name>_ledger_<p>      <name>.migrations.<p>.>, <name>.dead.<p>.>
  *   all migrations  <name>_migrations      (gathers the ledgers)
  *   dead letters    <name>_dead            (gathers the ledgers)
+ *
+ * From layout 2 on the streams' names end in its number: `<name>_orders_<p>_l2`. Subjects are the same in every layout.
  */
 import type { Reason } from "./record.js";
 import type { Settings } from "./settings.js";
@@ -72,8 +74,15 @@ export function controlSubject(name: string, partition: number): string {
   return `${name}.orders.${partition}.${CONTROL}`;
 }
 
-export function ordersStream(name: string, partition: number): string {
-  return `${name}_orders_${partition}`;
+/** Of which streams the names are: those of an instance, in one of its layouts. */
+export type Layout = Pick<Settings, "name" | "layout">;
+
+function streamOf({ name, layout }: Layout, what: string): string {
+  return layout === 1 ? `${name}_${what}` : `${name}_${what}_l${layout}`;
+}
+
+export function ordersStream(layout: Layout, partition: number): string {
+  return streamOf(layout, `orders_${partition}`);
 }
 
 /** What the orders stream of the partition takes. */
@@ -81,8 +90,8 @@ export function ordersSubjects(name: string, partition: number): string[] {
   return [`${name}.orders.${partition}.>`];
 }
 
-export function ledgerStream(name: string, partition: number): string {
-  return `${name}_ledger_${partition}`;
+export function ledgerStream(layout: Layout, partition: number): string {
+  return streamOf(layout, `ledger_${partition}`);
 }
 
 /** What the ledger stream of the partition takes: its migrations and its dead letters. */
@@ -90,8 +99,8 @@ export function ledgerSubjects(name: string, partition: number): string[] {
   return [`${name}.migrations.${partition}.>`, `${name}.dead.${partition}.>`];
 }
 
-export function migrationsStream(name: string): string {
-  return `${name}_migrations`;
+export function migrationsStream(layout: Layout): string {
+  return streamOf(layout, "migrations");
 }
 
 /** All migrations, of every partition. */
@@ -99,8 +108,8 @@ export function migrationsSubjects(name: string): string {
   return `${name}.migrations.>`;
 }
 
-export function deadStream(name: string): string {
-  return `${name}_dead`;
+export function deadStream(layout: Layout): string {
+  return streamOf(layout, "dead");
 }
 
 /** All dead letters, of every partition. */

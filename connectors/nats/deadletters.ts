@@ -55,7 +55,7 @@ export class DeadLetters {
 
   private constructor(broker: Broker, settings: Settings, first: number, last: number) {
     this.#broker = broker;
-    this.#stream = deadStream(settings.name);
+    this.#stream = deadStream(settings);
     this.#streams = partitionStreams(settings);
     this.#first = first;
     this.last = last;
@@ -63,7 +63,7 @@ export class DeadLetters {
 
   /** Throws FatalError (STREAM_UNSUITABLE) where there is no such stream. */
   static async open(broker: Broker, settings: Settings): Promise<DeadLetters> {
-    const stream = deadStream(settings.name);
+    const stream = deadStream(settings);
     try {
       const { first_seq, last_seq } = await streamState(broker, stream);
       return new DeadLetters(broker, settings, Math.max(1, first_seq), last_seq);

@@ -58,12 +58,11 @@ export class Gatherer {
   }
 
   async #gather(): Promise<void> {
-    const { name } = this.#settings;
     const round = new AbortController();
     const signal = AbortSignal.any([round.signal, this.#aborter.signal]);
     const copies = [
-      await Copies.open(this.#broker, migrationsStream(name)),
-      await Copies.open(this.#broker, deadStream(name)),
+      await Copies.open(this.#broker, migrationsStream(this.#settings)),
+      await Copies.open(this.#broker, deadStream(this.#settings)),
     ] as const;
     try {
       const partitions = Array.from({ length: this.#ledger.partitions }, (_, partition) =>

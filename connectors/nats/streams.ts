@@ -7,7 +7,7 @@
  *   <name>_migrations      by sources: the ledgers' migrations        90 d, discard old
  *   <name>_dead            by sources: the ledgers' dead letters      30 d, discard old
  *
- * Where the broker can't gather (see gatherer.ts), the last two take `<name>.gathered.>` from the engine.
+ * From layout 2 on their names end in its number. Where the broker can't gather (see gatherer.ts), the last two take `<name>.gathered.>` from the engine.
  * All are of file storage, limits retention and the configured replicas.
  */
 import { FatalError } from "../../runtime/errors.js";
@@ -77,13 +77,13 @@ export function partitionStreams(settings: Settings): PartitionStreams[] {
   const adopt = settings.sources[0]?.adopt;
   if (adopt)
     return [
-      { partition: 0, input: adopt.stream, control: adopt.control, ledger: ledgerStream(name, 0), adopted: true },
+      { partition: 0, input: adopt.stream, control: adopt.control, ledger: ledgerStream(settings, 0), adopted: true },
     ];
   return Array.from({ length: settings.partitions }, (_, partition) => ({
     partition,
-    input: ordersStream(name, partition),
+    input: ordersStream(settings, partition),
     control: controlSubject(name, partition),
-    ledger: ledgerStream(name, partition),
+    ledger: ledgerStream(settings, partition),
     adopted: false,
   }));
 }
@@ -107,7 +107,7 @@ export async function ensureStreams(broker: Broker, settings: Settings): Promise
  * broker whose `sources` stop at a ledger's records (before 2.10.14).
  */
 export async function gathersItself(broker: Broker, settings: Settings): Promise<boolean> {
-  const found = await findConfig(broker, migrationsStream(settings.name));
+  const found = await findConfig(broker, migrationsStream(settings));
   return found === undefined ? !broker.isAtLeast(SOURCES_VERSION_MIN) : (found.sources ?? []).length === 0;
 }
 
@@ -179,8 +179,8 @@ function gatheringStreams(
     max_age: days * DAY_MS * NANOS,
   });
   return [
-    gather(migrationsStream(settings.name), "all migrations", migrationsSubjects(settings.name), LEDGER_DAYS),
-    gather(deadStream(settings.name), "all dead letters", deadSubjects(settings.name), DEAD_DAYS),
+    gather(migrationsStream(settings), "all migrations", migrationsSubjects(settings.name), LEDGER_DAYS),
+    gather(deadStream(settings), "all dead letters", deadSubjects(settings.name), DEAD_DAYS),
   ];
 }
 

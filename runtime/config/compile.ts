@@ -49,6 +49,7 @@ export function compileChecked(config: Config): Settings {
     clockJumpMsMax: msOf(config.clockJumpMax ?? "1h"),
     tickMs: config.tickMs ?? 100,
     partitions,
+    layout: config.layout ?? 1,
     workers: Math.min(config.workers ?? 1, partitions),
     replicas: config.replicas ?? 1,
     ledgerInFlightMax: config.ledgerInFlightMax ?? 4096,

@@ -227,6 +227,9 @@ export const configSchema = strict({
   clockJumpMax: duration.optional().describe("A broker's stamp further ahead stops the partition; default 1h"),
   tickMs: integer(10, 60_000).optional().describe("At most one tick in so many milliseconds; default 100"),
   partitions: integer(1, 1024).optional().describe("Fixed for a layout; default 8"),
+  layout: integer(1, 9_999)
+    .optional()
+    .describe("Counts the layouts: one more with each new number of partitions (tidemark savepoint); default 1"),
   workers: integer(1, 256).optional().describe("Worker threads; default 1"),
   replicas: integer(1, 5).optional().describe("Of every stream; default 1"),
   ledgerInFlightMax: integer(1, 65_536).optional().describe("Unacknowledged ledger records a partition; default 4096"),

@@ -109,8 +109,8 @@ export async function chaos({ binary, seed, durationMs, meanGapMs, customers }: 
     const inputs = await Promise.all(streams.map(({ input }) => readStream(broker, input)));
     assertPublished(publications, inputs);
     const ledgers = await Promise.all(streams.map(({ ledger }) => readStream(broker, ledger)));
-    const migrations = await readStream(broker, migrationsStream(NAME));
-    const dead = await readStream(broker, deadStream(NAME));
+    const migrations = await readStream(broker, migrationsStream({ name: NAME, layout: 1 }));
+    const dead = await readStream(broker, deadStream({ name: NAME, layout: 1 }));
     const lines = state.stdout.trimEnd().split("\n").slice(1);
     const instant = Number(lines[0]?.split(",")[0]);
     const expected: string[] = [];

@@ -32,7 +32,7 @@ async function lastOf(url: string, stream: (partition: number) => string): Promi
 
 /** The state once every partition has applied what its stream holds. */
 async function settledState(page: string, nats: string, name: string): Promise<string> {
-  const wanted = await lastOf(nats, (p) => ordersStream(name, p));
+  const wanted = await lastOf(nats, (p) => ordersStream({ name, layout: 1 }, p));
   for (let tries = 0; ; tries++) {
     const status = (await (await fetch(`${page}/api/status`)).json()) as { partitions: { position: number }[] };
     // Beyond it where the engine has added a tick of its own.
@@ -49,13 +49,13 @@ async function settledState(page: string, nats: string, name: string): Promise<s
 
 /** Bodies of all migrations in the ledgers. */
 async function ledger(url: string, name: string): Promise<string[]> {
-  const last = await lastOf(url, (p) => ledgerStream(name, p));
+  const last = await lastOf(url, (p) => ledgerStream({ name, layout: 1 }, p));
   const broker = await connectBroker({ servers: url });
   const bodies: string[] = [];
   try {
     for (const [partition, end] of last.entries()) {
       if (end === 0) continue;
-      const stream = ledgerStream(name, partition);
+      const stream = ledgerStream({ name, layout: 1 }, partition);
       const reader = new StreamReader(broker, { stream, from: 1, messagesMax: 1000, bytesMax: 8 << 20 });
       for (let at = 0; at < end; ) {
         for (const { sequence, subject, body } of (await reader.next(AbortSignal.timeout(MINUTES))).messages) {

@@ -40,6 +40,7 @@ test("DESIGN's example, with every default", () => {
     clockJumpMsMax: 3_600_000,
     tickMs: 100,
     partitions: 8,
+    layout: 1,
     workers: 1,
     replicas: 1,
     ledgerInFlightMax: 4096,

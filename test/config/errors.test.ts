@@ -117,7 +117,7 @@ models: []
 `;
   expect(errorsOf(text)).toMatchInlineSnapshot(`
     [
-      "tidemark.yaml:2:1: a: unknown key; known: name, clock, horizon, parkFor, parkedMax, futureTolerance, clockJumpMax, tickMs, partitions, workers, replicas, ledgerInFlightMax, messageBytesMax, ordersPerCustomerMax, capacity, channels, sources, models, server, nats",
+      "tidemark.yaml:2:1: a: unknown key; known: name, clock, horizon, parkFor, parkedMax, futureTolerance, clockJumpMax, tickMs, partitions, layout, workers, replicas, ledgerInFlightMax, messageBytesMax, ordersPerCustomerMax, capacity, channels, sources, models, server, nats",
       "tidemark.yaml:3:9: models: found 0, expected a list of 1 to 16 models",
     ]
   `);

@@ -23,6 +23,7 @@ export const settings: Settings = {
   clockJumpMsMax: 3_600_000,
   tickMs: 100,
   partitions: 2,
+  layout: 1,
   workers: 1,
   replicas: 1,
   ledgerInFlightMax: 1000,

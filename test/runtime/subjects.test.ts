@@ -69,17 +69,23 @@ test("customers spread evenly", () => {
 });
 
 test("subjects and streams", () => {
+  const shop = { name: "shop", layout: 1 };
   expect(ordersSubject("shop", 3, "web")).toBe("shop.orders.3.web");
   expect(ordersSubject("shop", 3, "market.place")).toBe("shop.orders.3.market=2Eplace");
   expect(ordersSubjects("shop", 3)).toEqual(["shop.orders.3.>"]);
-  expect(ordersStream("shop", 3)).toBe("shop_orders_3");
+  expect(ordersStream(shop, 3)).toBe("shop_orders_3");
   expect(controlSubject("shop", 3)).toBe("shop.orders.3._control");
-  expect(ledgerStream("shop", 0)).toBe("shop_ledger_0");
+  expect(ledgerStream(shop, 0)).toBe("shop_ledger_0");
   expect(ledgerSubjects("shop", 0)).toEqual(["shop.migrations.0.>", "shop.dead.0.>"]);
-  expect(migrationsStream("shop")).toBe("shop_migrations");
+  expect(migrationsStream(shop)).toBe("shop_migrations");
   expect(migrationsSubjects("shop")).toBe("shop.migrations.>");
-  expect(deadStream("shop")).toBe("shop_dead");
+  expect(deadStream(shop)).toBe("shop_dead");
   expect(deadSubjects("shop")).toBe("shop.dead.>");
+  const second = { name: "shop", layout: 2 };
+  expect(ordersStream(second, 3)).toBe("shop_orders_3_l2");
+  expect(ledgerStream(second, 0)).toBe("shop_ledger_0_l2");
+  expect(migrationsStream(second)).toBe("shop_migrations_l2");
+  expect(deadStream(second)).toBe("shop_dead_l2");
   expect(deadSubject("shop", 1, "tooFarAhead")).toBe("shop.dead.1.tooFarAhead");
 });
 
