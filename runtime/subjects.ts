@@ -54,12 +54,17 @@ export function fnv1a32(bytes: Uint8Array): number {
   return hash >>> 0;
 }
 
-/** The customer's partition, 0 to `partitions` − 1: what the broker's `partition()` mapping computes for the token. */
-export function partitionOf(customer: string, partitions: number): number {
+/** FNV-1a, 32 bits, of the customer as a subject token. */
+export function customerHash(customer: string): number {
   const escaped = token(customer);
   let hash = 0x811c9dc5;
   for (let i = 0; i < escaped.length; i++) hash = Math.imul(hash ^ escaped.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % partitions;
+  return hash >>> 0;
+}
+
+/** The customer's partition, 0 to `partitions` − 1: what the broker's `partition()` mapping computes for the token. */
+export function partitionOf(customer: string, partitions: number): number {
+  return customerHash(customer) % partitions;
 }
 
 const CONTROL = "_control";

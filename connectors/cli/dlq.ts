@@ -234,7 +234,7 @@ async function replay(
   const published = flags.yes === true;
   if (published && settings.sources[0]?.adopt === undefined) await ensureOrdersStreams(broker, settings);
   const publisher = published
-    ? new OrdersPublisher(broker, settings, { onTrouble: (reason) => err.note(`${reason}; trying again`) })
+    ? new OrdersPublisher(broker, settings, { signal, onTrouble: (reason) => err.note(`${reason}; trying again`) })
     : undefined;
   const limit = flags.limit ?? Number.POSITIVE_INFINITY;
   const resending = new Resending({ letters, settings, publisher, mark, limit });

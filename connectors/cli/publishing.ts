@@ -3,12 +3,13 @@ import { createHash } from "node:crypto";
 import { FatalError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
 import type { OutMessage } from "../file/index.js";
-import { type Broker, type BrokerOptions, connectBroker } from "../nats/broker.js";
-import { OrdersPublisher } from "../nats/publisher.js";
+import { type Broker, type BrokerOptions, connectBroker, sleep } from "../nats/broker.js";
+import { OrdersPublisher, type PublisherOptions } from "../nats/publisher.js";
 import { ensureOrdersStreams } from "../nats/streams.js";
 
 /** Earliest time that a tick may carry. */
 const TICK_MIN = Date.UTC(1990, 0);
+const NEVER = new AbortController().signal;
 
 export class Publishing {
   /** Events and messages handed over so far. */
@@ -19,15 +20,15 @@ export class Publishing {
   readonly #settings: Settings;
   readonly #ordinals: number[];
 
-  private constructor(broker: Broker, settings: Settings) {
+  private constructor(broker: Broker, settings: Settings, options: PublisherOptions) {
     this.#broker = broker;
     this.#settings = settings;
-    this.#publisher = new OrdersPublisher(broker, settings);
+    this.#publisher = new OrdersPublisher(broker, settings, options);
     this.#ordinals = Array.from({ length: settings.partitions }, () => 0);
   }
 
   /** Connects, and makes the orders streams where they are missing. Throws FatalError, InputError. */
-  static async open(broker: BrokerOptions, settings: Settings): Promise<Publishing> {
+  static async open(broker: BrokerOptions, settings: Settings, options: PublisherOptions = {}): Promise<Publishing> {
     const adopted = settings.sources[0]?.adopt;
     if (adopted !== undefined) {
       throw new FatalError(
@@ -41,7 +42,7 @@ export class Publishing {
     const connected = await connectBroker(broker);
     try {
       await ensureOrdersStreams(connected, settings);
-      return new Publishing(connected, settings);
+      return new Publishing(connected, settings, options);
     } catch (error) {
       await connected.close();
       throw error;
@@ -75,6 +76,12 @@ export class Publishing {
   /** Everything sent is stored afterwards. Throws FatalError. */
   flush(): Promise<void> {
     return this.#publisher.flush();
+  }
+
+  /** As `flush`, whatever the signal says, but not for longer. Returns how many messages are perhaps not stored. */
+  async flushBriefly(msMax: number): Promise<number> {
+    await Promise.race([this.#publisher.flush(NEVER).catch(() => {}), sleep(msMax)]);
+    return this.#publisher.inFlight;
   }
 
   async close(): Promise<void> {

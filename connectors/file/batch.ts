@@ -68,7 +68,8 @@ export class Batcher {
   }
 }
 
-function messageBody(items: readonly FileItem[]): Uint8Array {
+/** The bytes of one message that holds these items, which have one form. */
+export function messageBody(items: readonly FileItem[]): Uint8Array {
   const [first] = items as [FileItem];
   if (items.length === 1) return first.body;
   const parts: Uint8Array[] = [];

@@ -1,4 +1,5 @@
 export { BATCH_BYTES, BATCH_EVENTS, Batcher, type BatchOptions, type OutMessage } from "./batch.js";
+export { CustomerBatcher } from "./customerbatch.js";
 export { minorUnits } from "./digits.js";
 export { FORMATS, type Format, formatOf } from "./format.js";
 export { instantText, parseInstant, Zone } from "./instant.js";

@@ -1,7 +1,7 @@
 /** What a row becomes: one item of a message, placed in time and in a partition. */
 import { Encoder } from "@msgpack/msgpack";
 import type { Settings, Source } from "../../runtime/settings.js";
-import { ordersSubject, partitionOf, sourceOf } from "../../runtime/subjects.js";
+import { customerHash, ordersSubject, sourceOf } from "../../runtime/subjects.js";
 import { parseInstant, Zone } from "./instant.js";
 import type { Mapped, OrderEvent } from "./mapping.js";
 import type { RawItem } from "./raw.js";
@@ -13,6 +13,8 @@ export interface FileItem {
   /** Event time in ms; of one that can't be read, the time of the row before it in its file. */
   readonly time: number;
   readonly partition: number;
+  /** Of the customer, 32 bits; 0 where there is none. */
+  readonly hash: number;
   /** Of the subject it is published to: its own channel, or the source's. */
   readonly channel: string;
   readonly form: Form;
@@ -33,10 +35,11 @@ export function placeEvent(
   event: OrderEvent & { readonly customer: string; readonly time: number; readonly channel: string },
   settings: Settings,
 ): FileItem {
-  const partition = partitionOf(event.customer, settings.partitions);
+  const hash = customerHash(event.customer);
   return {
     time: event.time,
-    partition,
+    partition: hash % settings.partitions,
+    hash,
     channel: event.channel,
     form: "msgpack",
     whole: true,
@@ -104,10 +107,12 @@ export class Placing {
   #item(customer: unknown, channel: unknown, time: number | null, form: Form, body: Uint8Array): FileItem {
     if (time !== null && Math.abs(time) <= 8.64e15) this.#time = time;
     const id = customerId(customer);
+    // Nobody's event belongs to no partition: the first one says what is wrong with it.
+    const hash = id === null ? 0 : customerHash(id);
     return {
       time: this.#time,
-      // Nobody's event belongs to no partition: the first one says what is wrong with it.
-      partition: id === null ? 0 : partitionOf(id, this.#settings.partitions),
+      partition: hash % this.#settings.partitions,
+      hash,
       channel: typeof channel === "string" && channel !== "" ? this.#subjectChannel(channel) : this.#source.channel,
       form,
       whole: time !== null && time >= TIME_MIN && id !== null && form !== "alone",

@@ -63,7 +63,7 @@ export class FileReader {
     this.#source = options.source ?? (options.settings.sources[0] as Source); // never empty
   }
 
-  /** All items, sorted by time, stable in the order of files and rows. Throws InputError, FatalError (DISK_FULL). */
+  /** All items, sorted (`sort.by`), stable in the order of files and rows. Throws InputError, FatalError (DISK_FULL). */
   async *items(): AsyncGenerator<FileItem[], void, undefined> {
     const sorter = new Sorter(this.#options.sort);
     try {

@@ -1,4 +1,4 @@
-/** Sorts items by time, stable, in memory up to a limit and in files beyond it. */
+/** Sorts items by time, or by customer and time; stable, in memory up to a limit and in files beyond it. */
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,6 +7,8 @@ import { FatalError } from "../../runtime/errors.js";
 import type { FileItem, Form } from "./item.js";
 
 export interface SortOptions {
+  /** `customer`: by the hash of the customer and then by time; default by time. */
+  readonly by?: "time" | "customer";
   /** Bytes of items held in memory; beyond them sorted runs go to the disk. */
   readonly memoryBytesMax: number;
   /** Folder for the runs; default the system's. */
@@ -25,13 +27,15 @@ const FORMS: readonly Form[] = ["msgpack", "json", "alone"];
 //   length       8           4   u32, of the body
 //   partition    12          2   u16
 //   form         14          1   index in FORMS, + 128 where the item is whole
-//   channel      15          1   bytes of the channel's name; the name and the body follow
-const HEADER = 16;
+//   channel      15          1   bytes of the channel's name
+//   hash         16          4   u32, of the customer; the channel's name and the body follow
+const HEADER = 20;
 const WHOLE = 128;
 
 /** Takes items with `add`, then gives them back sorted. To be closed, whatever happens. */
 export class Sorter {
   readonly #options: SortOptions;
+  readonly #compare: Compare;
   #items: FileItem[] = [];
   #bytes = 0;
   #folder: string | null = null;
@@ -39,6 +43,7 @@ export class Sorter {
 
   constructor(options: SortOptions) {
     this.#options = options;
+    this.#compare = options.by === "customer" ? byCustomer : byTime;
   }
 
   /** Runs written to the disk so far. */
@@ -55,16 +60,16 @@ export class Sorter {
     if (this.#bytes >= this.#options.memoryBytesMax) await this.#spill();
   }
 
-  /** Batches in order of time; equal times in the order they were added. */
+  /** Batches in order; equals in the order they were added. */
   async *sorted(): AsyncGenerator<FileItem[], void, undefined> {
-    this.#items.sort(byTime);
+    this.#items.sort(this.#compare);
     if (this.#runs.length === 0) {
       for (let at = 0; at < this.#items.length; at += BATCH) yield this.#items.slice(at, at + BATCH);
       return;
     }
     const last = this.#items;
     this.#items = [];
-    yield* merged([...this.#runs.map((path) => readRun(path)), inMemory(last)]);
+    yield* merged([...this.#runs.map((path) => readRun(path)), inMemory(last)], this.#compare);
   }
 
   async close(): Promise<void> {
@@ -74,7 +79,7 @@ export class Sorter {
   }
 
   async #spill(): Promise<void> {
-    const items = this.#items.sort(byTime);
+    const items = this.#items.sort(this.#compare);
     this.#items = [];
     this.#bytes = 0;
     try {
@@ -93,9 +98,15 @@ export class Sorter {
   }
 }
 
+type Compare = (a: FileItem, b: FileItem) => number;
+
 function byTime(a: FileItem, b: FileItem): number {
   // Not a difference: two infinite times would give NaN.
   return a.time < b.time ? -1 : a.time > b.time ? 1 : 0;
+}
+
+function byCustomer(a: FileItem, b: FileItem): number {
+  return a.hash - b.hash || byTime(a, b);
 }
 
 function diskError(cause: unknown, folder: string): unknown {
@@ -126,6 +137,7 @@ async function writeRun(file: FileHandle, items: readonly FileItem[]): Promise<v
     header.writeUInt16LE(item.partition, 12);
     header.writeUInt8(FORMS.indexOf(item.form) + (item.whole ? WHOLE : 0), 14);
     header.writeUInt8(channel.length, 15);
+    header.writeUInt32LE(item.hash, 16);
     parts.push(header, channel, Buffer.from(item.body.buffer, item.body.byteOffset, item.body.length));
     bytes += HEADER + channel.length + item.body.length;
     if (bytes < WRITE_BYTES) continue;
@@ -153,6 +165,7 @@ async function* readRun(path: string): AsyncGenerator<FileItem[], void, undefine
       items.push({
         time: rest.readDoubleLE(at),
         partition: rest.readUInt16LE(at + 12),
+        hash: rest.readUInt32LE(at + 16),
         form: FORMS[rest.readUInt8(at + 14) & ~WHOLE] ?? "alone",
         whole: (rest.readUInt8(at + 14) & WHOLE) !== 0,
         channel: channels.get(channel) ?? channel,
@@ -175,9 +188,10 @@ interface Head {
   readonly rest: AsyncGenerator<FileItem[], void, undefined>;
 }
 
-/** Merges sorted runs; of equal times the earlier run's come first. */
+/** Merges sorted runs; of equals the earlier run's come first. */
 async function* merged(
   runs: AsyncGenerator<FileItem[], void, undefined>[],
+  compare: Compare,
 ): AsyncGenerator<FileItem[], void, undefined> {
   const heads: Head[] = [];
   for (const rest of runs) {
@@ -188,7 +202,7 @@ async function* merged(
   while (heads.length > 0) {
     // Runs are few (each is as large as the memory allowed), so a plain search is enough.
     let least = heads[0] as Head;
-    for (const head of heads) if (timeOf(head) < timeOf(least)) least = head;
+    for (const head of heads) if (compare(itemOf(head), itemOf(least)) < 0) least = head;
     batch.push(least.items[least.at++] as FileItem);
     if (least.at >= least.items.length) {
       const next = await least.rest.next();
@@ -206,6 +220,6 @@ async function* merged(
   if (batch.length > 0) yield batch;
 }
 
-function timeOf(head: Head): number {
-  return (head.items[head.at] as FileItem).time;
+function itemOf(head: Head): FileItem {
+  return head.items[head.at] as FileItem;
 }

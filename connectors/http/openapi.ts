@@ -114,6 +114,16 @@ export function openApi(version: string): object {
         Status: object({
           lag: { type: "integer", description: "Input messages not yet applied." },
           clock: { type: ["integer", "null"], description: "Everything is exact up to here (ms)." },
+          events: {
+            type: "object",
+            additionalProperties: { type: "integer" },
+            description: "Items by what became of them, since the start of the input.",
+          },
+          deadLetters: {
+            type: "object",
+            additionalProperties: { type: "integer" },
+            description: "By reason, since the start of the input.",
+          },
           live: { type: "boolean", description: "Migrations are no longer silent." },
           partitions: {
             type: "array",

@@ -1,4 +1,5 @@
 /** How far each partition has come, for the page and for people. */
+import { OUTCOMES, type Outcome, REASONS, type Reason } from "../../runtime/record.js";
 import type { PartitionStatus } from "../edge.js";
 
 export interface StatusDescription {
@@ -6,6 +7,9 @@ export interface StatusDescription {
   readonly lag: number;
   /** The oldest clock of all partitions: everything is exact up to it; ms, null before the first message. */
   readonly clock: number | null;
+  /** Items by what became of them, and dead letters by reason, since the start of the input; only what is not 0. */
+  readonly events: Readonly<Partial<Record<Outcome, number>>>;
+  readonly deadLetters: Readonly<Partial<Record<Reason, number>>>;
   /** Every partition has had its `live` event: migrations are no longer silent. */
   readonly live: boolean;
   readonly partitions: readonly {
@@ -35,7 +39,21 @@ export function describeStatus(statuses: readonly PartitionStatus[]): StatusDesc
   return {
     lag: partitions.reduce((sum, { position, streamLast }) => sum + Math.max(0, streamLast - position), 0),
     clock: clocks.length === 0 ? null : Math.min(...clocks),
+    events: totals(OUTCOMES, (o) => sum(statuses, ({ stats }) => sum(stats.events, (kind) => kind[o] ?? 0))),
+    deadLetters: totals(REASONS, (r) => sum(statuses, ({ stats }) => stats.dead[r] ?? 0)),
     live: partitions.length > 0 && partitions.every(({ live }) => live),
     partitions,
   };
+}
+
+function totals<Name extends string>(
+  names: readonly Name[],
+  count: (n: number) => number,
+): Partial<Record<Name, number>> {
+  const all = names.map((name, n) => [name, count(n)] as const);
+  return Object.fromEntries(all.filter(([, value]) => value > 0)) as Partial<Record<Name, number>>;
+}
+
+function sum<Item>(items: readonly Item[], value: (item: Item) => number): number {
+  return items.reduce((all, item) => all + value(item), 0);
 }

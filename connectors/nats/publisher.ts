@@ -16,6 +16,8 @@ export interface PublisherOptions {
   readonly stalledMsMax?: number;
   /** Called with the reason when messages have to be sent again; not twice with one reason until one is stored. Must not throw. */
   readonly onTrouble?: (reason: string) => void;
+  /** Ends every waiting with an AbortError; what is on its way is still stored. */
+  readonly signal?: AbortSignal;
 }
 
 export interface PublishOptions {
@@ -30,6 +32,7 @@ interface Publication extends PublishOptions {
   readonly body: Uint8Array;
 }
 
+const NEVER = new AbortController().signal;
 const BYTES_MAX = 32 * 1_048_576;
 const ACK_MS_MAX = 5_000;
 const PAUSE_MS_MIN = 20;
@@ -44,6 +47,7 @@ export class OrdersPublisher {
   readonly #inFlightMax: number;
   readonly #stalledMsMax: number;
   readonly #inbox: string;
+  readonly #signal: AbortSignal;
   readonly #onTrouble: (reason: string) => void;
   #told: string | undefined;
   readonly #stop: (() => void)[];
@@ -69,6 +73,7 @@ export class OrdersPublisher {
     this.#controls = partitionStreams(settings).map(({ control }) => control);
     this.#inFlightMax = options.inFlightMax ?? 2_000;
     this.#stalledMsMax = options.stalledMsMax ?? 60_000;
+    this.#signal = options.signal ?? NEVER;
     this.#onTrouble = options.onTrouble ?? (() => {});
     this.#inbox = broker.inbox();
     this.#stop = [
@@ -117,7 +122,7 @@ export class OrdersPublisher {
       !this.#failure &&
       (this.#open.size >= this.#inFlightMax || (this.#bytes > BYTES_MAX && this.#open.size > 0))
     ) {
-      await this.#progress();
+      await this.#progress(this.#signal);
     }
     if (this.#failure) throw this.#failure;
     if (this.#open.size === 0) this.#progressAt = performance.now();
@@ -128,9 +133,9 @@ export class OrdersPublisher {
     if (!this.#recovering && this.#broker.connected) this.#send(number, publication);
   }
 
-  /** Resolves when everything published is stored. Throws FatalError. */
-  async flush(): Promise<void> {
-    while (!this.#failure && this.#open.size > 0) await this.#progress();
+  /** Resolves when everything published is stored. Throws FatalError, and AbortError by the signal. */
+  async flush(signal = this.#signal): Promise<void> {
+    while (!this.#failure && this.#open.size > 0) await this.#progress(signal);
     if (this.#failure) throw this.#failure;
   }
 
@@ -227,8 +232,16 @@ export class OrdersPublisher {
     this.#wakeAll();
   }
 
-  #progress(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  #progress(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const abort = () => reject(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      this.#waiting.push(() => {
+        signal.removeEventListener("abort", abort);
+        resolve();
+      });
+    });
   }
 
   #wakeAll(): void {

@@ -6,7 +6,14 @@ import { gzipSync } from "node:zlib";
 import { decode, encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Batcher, type FileItem, FileReader, type ReadOptions, Zone } from "../../connectors/file/index.js";
+import {
+  Batcher,
+  CustomerBatcher,
+  type FileItem,
+  FileReader,
+  type ReadOptions,
+  Zone,
+} from "../../connectors/file/index.js";
 import { compileSettings, defaultConfig } from "../../runtime/config/index.js";
 import { partitionOf } from "../../runtime/subjects.js";
 
@@ -248,6 +255,7 @@ test("messages hold a partition's items in order, whatever the forms, channels a
   const item = fc.record({
     time: fc.integer(),
     partition: fc.nat(2),
+    hash: fc.constant(0),
     channel: fc.constantFrom("web", "store"),
     form: fc.constantFrom("msgpack" as const, "json" as const, "alone" as const),
     n: fc.nat(1000),
@@ -281,5 +289,47 @@ test("messages hold a partition's items in order, whatever the forms, channels a
         }
       },
     ),
+  );
+});
+
+test("a backfill's messages hold whole customers, sorted on disk or not; who is too large comes in parts, counted", async () => {
+  const event = fc.record({ customer: fc.constantFrom("a", "b", "c", "d", "e"), time: fc.nat(50), n: fc.nat(1e6) });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(event, { maxLength: 60 }),
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 60, max: 400 }),
+      fc.boolean(),
+      async (events, eventsMax, bytesMax, onDisk) => {
+        const lines = events.map(({ customer, time, n }) =>
+          JSON.stringify({ customer, time: 1.7e12 + time, id: `${n}` }),
+        );
+        const path = file("backfill.ndjson", lines.join("\n"));
+        const { items } = await read(path, { sort: { by: "customer", memoryBytesMax: onDisk ? 1 : 1 << 28, folder } });
+        const batcher = new CustomerBatcher({ partitions: 4, eventsMax, bytesMax }, "web");
+        const messages = [...items.flatMap((item) => batcher.add(item)), ...batcher.flush()];
+        const holders = new Map<string, number>();
+        const got = messages.flatMap(({ partition, channel, body, events: count }) => {
+          const value: unknown = JSON.parse(Buffer.from(body).toString());
+          const list = (Array.isArray(value) ? value : [value]) as { customer: string; time: number; id: string }[];
+          const customers = new Set(list.map(({ customer }) => customer));
+          for (const customer of customers) holders.set(customer, (holders.get(customer) ?? 0) + 1);
+          expect(list.length).toBe(count);
+          expect(channel).toBe("web");
+          for (const customer of customers) expect(partitionOf(customer, 4)).toBe(partition);
+          if (customers.size > 1) expect(count).toBeLessThanOrEqual(eventsMax);
+          if (count > 1) expect(body.length).toBeLessThanOrEqual(bytesMax);
+          return list;
+        });
+        for (const customer of ["a", "b", "c", "d", "e"]) {
+          const own = events.filter((one) => one.customer === customer).sort((x, y) => x.time - y.time);
+          expect(got.filter((one) => one.customer === customer).map(({ id }) => Number(id))).toEqual(
+            own.map(({ n }) => n),
+          );
+        }
+        expect([...holders.values()].filter((count) => count > 1)).toHaveLength(batcher.split);
+      },
+    ),
+    { numRuns: 60 },
   );
 });
