@@ -37,6 +37,7 @@ import {
   COUNT_BYTES,
   ENTRY_BYTES,
   SUM_BYTES,
+  customers,
 } from "./layout";
 import { modelAt, placeWindows, soonestOf } from "./models";
 import { BEFORE_AT, DEAD_BYTES_MAX, DEAD_TEXT_AT, Figures, MIGRATION_TEXT_AT, STEP_BYTES_MAX } from "./output";
@@ -77,6 +78,7 @@ export {
   STEP_BYTES_MAX,
   SUM_BYTES,
   TAKES,
+  customers,
   eventLineCount,
   eventSlots,
   idLineCount,
@@ -176,6 +178,15 @@ export function customerCount(): u32 {
 /** Customers that have rows. */
 export function appliedCount(): u32 {
   return S.applied;
+}
+
+/** Address of a customer's id. */
+export function customerId(number: u32): usize {
+  return idAt(customerAt(number));
+}
+
+export function customerIdLength(number: u32): u32 {
+  return idLengthAt(customerAt(number));
 }
 
 /** Entries ever used: behind them the log is untouched. */

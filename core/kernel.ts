@@ -28,6 +28,7 @@ import { nextExpiry } from "./parked";
 export { beginMessage, decodeBlock };
 export * from "./adopt";
 export * from "./border";
+export { DIFFERENCE_BYTES, audit, auditBytes, auditRows } from "./audit";
 export {
   beginCheckpoint,
   checkpointBytes,

@@ -2,6 +2,7 @@
  * The kernel's other side: the only code that touches its memory. Addresses come from the kernel's exports and are
  * never typed a second time; the layout of records is drawn in core/output.ts and core/kernel.ts.
  */
+import { AUDITED, type Audit, type AuditDifference, type Audited, hasDimension, hasModel } from "./audit.js";
 import { FatalError } from "./errors.js";
 import { encodeSource } from "./fieldtable.js";
 import { InputRing, type Slice } from "./inputring.js";
@@ -496,6 +497,34 @@ export class Kernel {
     this.#call("scan", number, candidate.cells.length);
     const at = this.#constant("SCAN_COUNTS") / 4;
     return this.#words.slice(at, at + candidate.cells.length);
+  }
+
+  /**
+   * Recounts the rows of up to `count` customers from number `from` on, while nothing is overdue, and says where to go
+   * on: 0 at the end.
+   */
+  audit(from: number, count: number): Audit & { readonly next: number } {
+    const next = this.#call("audit", from, count);
+    const size = this.#constant("DIFFERENCE_BYTES");
+    const end = this.#output + this.#call("auditBytes");
+    const differences: AuditDifference[] = [];
+    for (let at = this.#output; at < end; at += size) differences.push(this.#readDifference(at));
+    return { rows: this.#call("auditRows"), differences, next };
+  }
+
+  #readDifference(at: number): AuditDifference {
+    const what = AUDITED[this.#byte(at)] as Audited;
+    const model = this.#models[this.#byte(at + 1)] as Model;
+    const number = this.#words[at / 4 + 1] as number;
+    const [id, length] = [this.#call("customerId", number), this.#call("customerIdLength", number)];
+    return {
+      customer: this.#text(id, length),
+      model: hasModel(what) ? model.name : null,
+      what,
+      dimension: hasDimension(what) ? (model.dimensions[this.#byte(at + 2)]?.name ?? null) : null,
+      kept: this.#float(at + 8),
+      recounted: this.#float(at + 16),
+    };
   }
 
   /** T, ms. */

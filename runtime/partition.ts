@@ -1,4 +1,5 @@
 /** One partition of the engine: messages in, records out. It knows no broker, no file and no clock but its input's. */
+import type { Audit } from "./audit.js";
 import { CHECKPOINT_FORMAT, type CheckpointHead, type Chunks } from "./checkpoint.js";
 import { runningUnder } from "./config/wire.js";
 import { type Control, readControl } from "./control.js";
@@ -99,6 +100,8 @@ export class Partition {
   /** A message may be applied in part. */
   #isApplying = false;
   #saving: Saving | undefined;
+  /** The customer that is audited next; 0: the first. */
+  #auditNext = 0;
   /** The checkpoint under way was given up, and nobody was told. */
   #isOverrun = false;
 
@@ -552,6 +555,19 @@ export class Partition {
       tenure: band("tenure"),
       segment: segment === null ? null : (model.segments[segment] as string),
     };
+  }
+
+  /**
+   * Recounts the rows of the next customers, at most so many, from their orders, and compares them with what is kept;
+   * behind the last customer it begins with the first. Nothing changes. Undefined where rows are overdue: they are not
+   * exact then. Between slices only. Cost: a cache miss or two an order, for 32 orders a customer on average at most.
+   */
+  audit(count: number): Audit | undefined {
+    if (this.#isApplying) throw new RangeError("an audit is made between messages");
+    if (this.overdue !== null) return undefined;
+    const { next, ...found } = this.#kernel.audit(Math.max(this.#auditNext, 1), count);
+    this.#auditNext = next;
+    return found;
   }
 
   /** All memory from the first region of the layout on: a view. For tests that compare builds. */

@@ -12,6 +12,7 @@ const models = modelSets[3] ?? [];
 const CUSTOMERS = 40;
 const BIG = { capacity: { customers: 3000, entries: 200_000, idBytes: 100_000 }, ordersPerCustomerMax: 50_000 };
 const settings = settingsOf(models, baseSettings, BIG);
+const single = settingsOf(modelSets[0] ?? [], baseSettings, BIG);
 
 /** A message of these events, stamped so many days behind the first. */
 function message(sequence: number, days: number, events: readonly object[]): InputMessage {
@@ -243,20 +244,20 @@ describe.each(["debug", "release"] as const)("%s build", (build) => {
   });
 
   test("an overdue wave goes on where it was", async () => {
-    const whole = partitionOf(build, settings);
+    const whole = partitionOf(build, single);
     apply(whole, [message(1, 30, wave(2500, 30))]);
     // One event fires its own and eight more; a tick 1,024.
     apply(whole, [
       message(2, 60, [{ ...wave(1, 60)[0], customer: "new" }]),
-      messageOf({ tick: EPOCH + 60 * DAY }, 3, settings),
+      messageOf({ tick: EPOCH + 60 * DAY }, 3, single),
     ]);
     assert.equal(whole.overdue, EPOCH + 33 * DAY);
     whole.beginCheckpoint();
     const first = whole.nextCheckpointChunk(60_000) as Uint8Array;
     const second = whole.nextCheckpointChunk(60_000) as Uint8Array;
-    const later = [4, 5, 6, 7].map((sequence) => messageOf({ tick: EPOCH + 60 * DAY }, sequence, settings));
+    const later = [4, 5, 6, 7].map((sequence) => messageOf({ tick: EPOCH + 60 * DAY }, sequence, single));
     const ledger = apply(whole, later);
-    const again = await Partition.restore({ wasm: kernelModule("debug"), settings, partition: 0 }, [
+    const again = await Partition.restore({ wasm: kernelModule("debug"), settings: single, partition: 0 }, [
       first,
       second,
       ...take(whole),
@@ -305,15 +306,21 @@ function beginAgain(partition: Partition): Partition {
   return partition;
 }
 
-test("hundreds given up one after the other, and then one that is whole", async () => {
+test("hundreds given up one after the other, whole ones between, and customers who come meanwhile", async () => {
   const partition = partitionOf("debug", settings);
   apply(partition, [message(1, 30, wave(CUSTOMERS, 30))]);
-  for (let n = 0; n < 600; n++) {
+  let sequence = 1;
+  for (let n = 1; n <= 520; n++) {
+    if (n % 10 === 0) apply(partition, [message(++sequence, 31, [{ ...wave(1, 31)[0], customer: `late ${n}` }])]);
     partition.beginCheckpoint();
+    if (n % 256 < 3 || n === 250) {
+      const again = await restore(Buffer.concat(take(partition)));
+      assert.deepEqual(again.state(), partition.state());
+      continue;
+    }
     partition.nextCheckpointChunk();
     if (n % 3 !== 0) partition.nextCheckpointChunk(1);
     partition.abandonCheckpoint();
-    if (n % 50 === 0) apply(partition, [message(2 + n / 50, 31, [{ ...wave(1, 31)[0], customer: `late ${n}` }])]);
   }
   const again = await restore(Buffer.concat(take(beginAgain(partition))));
   assert.deepEqual(again.state(), partition.state());
