@@ -313,7 +313,8 @@ test("hundreds given up one after the other, whole ones between, and customers w
   for (let n = 1; n <= 520; n++) {
     if (n % 10 === 0) apply(partition, [message(++sequence, 31, [{ ...wave(1, 31)[0], customer: `late ${n}` }])]);
     partition.beginCheckpoint();
-    if (n % 256 < 3 || n === 250) {
+    // An epoch comes again behind 256.
+    if (n <= 258 ? n % 256 < 3 : n === 514) {
       const again = await restore(Buffer.concat(take(partition)));
       assert.deepEqual(again.state(), partition.state());
       continue;
