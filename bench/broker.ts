@@ -166,7 +166,8 @@ async function measureOwners(shop: Shop, groups: readonly (readonly PartitionStr
       streams: group,
       seed,
       applyModel: "no",
-      acceptGap: false,
+      accepted: { gap: false, rewind: false, ledger: false },
+      discardCheckpoints: false,
     };
     return new Asked(start);
   });

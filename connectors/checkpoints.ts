@@ -32,8 +32,8 @@ export interface CheckpointStore {
   /** Newest first. Empty where there is none yet. Rejects with what the store says. */
   list(partition: number): Promise<StoredCheckpoint[]>;
   create(partition: number, key: CheckpointKey): Promise<CheckpointWriter>;
-  /** The bytes of one, in pieces of bounded size. Rejects with what the store says. */
-  read(partition: number, key: CheckpointKey): AsyncIterable<Uint8Array>;
+  /** The bytes of one, in pieces of bounded size; to be ended (`return`) where they are not wanted to their end. */
+  read(partition: number, key: CheckpointKey): AsyncGenerator<Uint8Array>;
   /** Takes one that can't be used out of the list; what the store keeps of it is for people. */
   discard(partition: number, key: CheckpointKey): Promise<void>;
   /** Removes what an owner that died left unfinished, where it is sure to be dead. */

@@ -13,6 +13,28 @@ export interface HistogramValue {
   readonly count: number;
 }
 
+/** What is known of a partition's checkpoints, since the process started. */
+export interface CheckpointStatus {
+  /** Input sequence of the last one taken, or restored from; 0 for none. */
+  readonly position: number;
+  /** When the last one was stored, ms; 0 for none since the start. */
+  readonly madeAt: number;
+  /** Of the last one, and how long it took. */
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly taken: number;
+  /** Could not be stored, or the store could not be read. */
+  readonly failures: number;
+  readonly restores: number;
+  readonly restoreSeconds: number;
+  /** Checkpoints that did not serve, so that an older one or the input's start was taken. */
+  readonly fallbacks: number;
+  /** Restarts into larger capacities. */
+  readonly growths: number;
+  /** Position that the partition went on from, 0 for the start of its input; null while that is not yet known. */
+  readonly restored: number | null;
+}
+
 export interface PartitionStatus {
   readonly partition: number;
   readonly worker: number;
@@ -31,6 +53,7 @@ export interface PartitionStatus {
   readonly ledgerInFlight: number;
   readonly ledgerRefused: number;
   readonly reconnects: number;
+  readonly checkpoint: CheckpointStatus;
   readonly applySeconds: HistogramValue;
   readonly delaySeconds: HistogramValue;
   readonly eventLoopDelaySeconds: {

@@ -19,15 +19,28 @@ import { addCounts } from "./nats/counts.js";
 import { Gatherer } from "./nats/gatherer.js";
 import { NatsLedgerReader } from "./nats/ledgerreader.js";
 import type { ApplyModel, OwnerStatus } from "./nats/owner.js";
+import type { Accepted } from "./nats/recovery.js";
 import { ensureStreams, gathersItself, type PartitionStreams } from "./nats/streams.js";
-import type { FromWorker, PlainError, Questions, StatePart, WorkerStart } from "./nats/thread.js";
+import type {
+  CheckpointPlace,
+  FromWorker,
+  PartitionProgress,
+  PlainError,
+  Questions,
+  StatePart,
+  WorkerStart,
+} from "./nats/thread.js";
 
 export interface EngineOptions {
   readonly settings: Settings;
   readonly broker: BrokerOptions;
   readonly applyModel?: ApplyModel;
-  /** Goes on behind messages that the input lost before they were read. */
-  readonly acceptGap?: boolean;
+  /** Losses to go on behind; default none. */
+  readonly accepted?: Partial<Accepted>;
+  /** Default: none are kept, and each start reads the input from its beginning. */
+  readonly checkpoints?: CheckpointPlace | undefined;
+  /** Puts the checkpoints that are there aside. */
+  readonly discardCheckpoints?: boolean;
   /** Lines for the log. */
   readonly onNote?: (text: string) => void;
   /** The kernel's debug build: asserts its own bugs, slower. */
@@ -95,7 +108,9 @@ class NatsEngine implements Engine {
   }
 
   async start(): Promise<void> {
-    const { settings, broker, applyModel = "no", acceptGap = false, debug = false } = this.#options;
+    const { settings, broker, applyModel = "no", checkpoints, discardCheckpoints = false } = this.#options;
+    const accepted = { gap: false, rewind: false, ledger: false, ...this.#options.accepted };
+    const debug = this.#options.debug === true;
     this.#broker = await connectBroker({ ...broker, name: `tidemark-${settings.name}` });
     try {
       this.#streams = await ensureStreams(this.#broker, settings);
@@ -111,7 +126,10 @@ class NatsEngine implements Engine {
         this.#streams.filter((_, i) => i % workers === worker),
       );
       this.#workers = groups.map((streams, worker) =>
-        this.#supervise({ worker, broker, wasm, settings, streams, seed, applyModel, acceptGap }),
+        this.#supervise({
+          ...{ worker, broker, wasm, settings, streams, seed, applyModel },
+          ...{ accepted, checkpoints, discardCheckpoints },
+        }),
       );
       await Promise.race([Promise.all(this.#workers.map(({ started }) => started)), this.failed]);
     } catch (error) {
@@ -183,7 +201,13 @@ class NatsEngine implements Engine {
     const running = states.filter(({ state }) => state === "running").length;
     const lag = states.reduce((sum, { pending }) => sum + pending, 0);
     const connected = this.#broker?.connected === true && this.#workers.every((worker) => worker.connected);
+    const known = states.filter(({ restored }) => restored !== null).length;
+    const restored = states.filter(({ restored }) => restored !== null && restored > 0).length;
     const checks = {
+      checkpoints: {
+        ok: known > 0 && known === this.#streams.length,
+        detail: `${restored} of ${known} partitions restored from a checkpoint, ${this.#streams.length - known} not begun`,
+      },
       broker: { ok: connected, detail: connected ? `connected to ${this.#broker?.shown}` : "not connected" },
       partitions: {
         ok: this.#failure === undefined && running > 0 && running === this.#streams.length,
@@ -300,7 +324,7 @@ class NatsEngine implements Engine {
 class Supervised {
   readonly partitions: readonly number[];
   readonly started: Promise<void>;
-  progress: readonly { readonly partition: number; readonly state: string; readonly pending: number }[] = [];
+  progress: readonly PartitionProgress[] = [];
   connected = false;
   countsSeen: number | null = null;
   counts: readonly ModelCounts[] = [];

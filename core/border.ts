@@ -171,6 +171,11 @@ export function recordCount(): f64 {
   return <f64>S.records;
 }
 
+/** The next record has the number behind this one. */
+export function renumber(last: f64): void {
+  S.records = <i64>last;
+}
+
 export function customerCount(): u32 {
   return S.customers;
 }

@@ -12,12 +12,19 @@ const REMEDY = {
   STREAM_UNSUITABLE: "Change the stream as the message says, or let Tidemark make its own.",
   PORT_IN_USE: "Stop what listens there, or choose another port with --port.",
   DISK_FULL: "Free some space, or move the data folder to a larger disk.",
-  PARTITION_FULL: "Raise the capacity, or use more partitions, then restart.",
-  LEDGER_REWOUND: "The ledger lost records it had acknowledged. Restore it, or start a new layout.",
-  LEDGER_DIVERGED: "The ledger holds other records than the input gives. Check that no one else writes to it.",
-  STREAM_REWOUND: "The input stream lost messages that were already applied. Restore it, or start a new layout.",
-  STREAM_GAP: "Messages are missing from the input stream. Restore them, or accept the gap.",
-  CLOCK_JUMP: "The broker's clock is far ahead of this machine's. Mend the clocks, then restart.",
+  PARTITION_FULL:
+    "Raise the capacity (capacity.customersMax, entriesMax or idBytesMax), or use more partitions, then restart.",
+  LEDGER_REWOUND:
+    "The ledger lost records that it had acknowledged. Restore its stream, or see Recovery in the README.",
+  LEDGER_DIVERGED:
+    "The ledger holds other records than the input gives. See that no one else writes to it. Then start with " +
+    "--accept-ledger to go on behind what it holds, or remove its stream and start with --discard-checkpoints to make it again.",
+  STREAM_REWOUND:
+    "The input stream lost messages that were already applied. Restore the stream, or start with --accept-rewind to go on without what they did.",
+  STREAM_GAP: "Messages are missing from the input stream. Restore them, or start with --accept-gap.",
+  CLOCK_JUMP:
+    "Mend the clock that is wrong, then restart. A message that keeps a wrong stamp can be deleted from its stream " +
+    "(nats stream rmm), or taken with a larger clockJumpMax.",
   CHECKPOINT_CORRUPT: "Use an older checkpoint, or none: the partition is then made anew from its input.",
   CHECKPOINT_FORMAT:
     "Read it with the version of Tidemark that wrote it, or start without it: the input makes it anew.",

@@ -551,6 +551,11 @@ export class Kernel {
     return this.#call("recordCount");
   }
 
+  /** Numbers the next record one more. Not below the last one made. */
+  renumber(last: number): void {
+    this.#call("renumber", last);
+  }
+
   /** Customers that have rows. */
   get appliedCount(): number {
     return this.#call("appliedCount");

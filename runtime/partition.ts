@@ -471,6 +471,15 @@ export class Partition {
     return this.#kernel.recordCount;
   }
 
+  /**
+   * The next record has the number behind `last`, which is not below `recordNumber`: for a ledger that holds records
+   * which this input does not give. To be called between messages.
+   */
+  renumber(last: number): void {
+    if (last < this.recordNumber) throw new RangeError(`record ${this.recordNumber} was made, ${last} is below it`);
+    this.#kernel.renumber(last);
+  }
+
   /** T in ms, 0 before the first message. */
   get clock(): number {
     return this.#kernel.clock;

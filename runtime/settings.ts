@@ -27,6 +27,8 @@ export interface Settings {
   readonly ordersPerCustomerMax: number;
   /** Reserved for each partition at start. */
   readonly capacity: Capacity;
+  /** What a partition that is full may grow to. */
+  readonly capacityMax: Capacity;
   /** Channels named anywhere in the configuration; the position is the kernel's channel number − 1. */
   readonly channels: readonly Channel[];
   /** Never empty: the first one is the default source (Tidemark's own streams). At most 16. */

@@ -1,14 +1,17 @@
 /** `tidemark run`: broker, engine, and everything on one port, put together. */
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, Option } from "commander";
 import type { Logger } from "pino";
+import type { CheckpointSettings } from "../../runtime/config/index.js";
 import { InputError, TidemarkError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
 import { createEngine, type Engine } from "../engine.js";
 import { createHttp } from "../http/server.js";
 import type { BrokerOptions } from "../nats/broker.js";
 import { EmbeddedServer } from "../nats/server.js";
+import type { CheckpointPlace } from "../nats/thread.js";
 import { publishHistory, publishTraffic } from "./demo.js";
 import { isAbort } from "./failure.js";
 import { createLog, LOG_FORMATS, type LogFormat } from "./log.js";
@@ -31,6 +34,9 @@ interface Flags extends BrokerFlags {
   readonly natsPort?: number;
   readonly applyModel?: true | "silent";
   readonly acceptGap?: boolean;
+  readonly acceptRewind?: boolean;
+  readonly acceptLedger?: boolean;
+  readonly discardCheckpoints?: boolean;
   readonly workers?: number;
   readonly demo?: boolean;
   readonly demoCustomers: number;
@@ -56,7 +62,9 @@ export function runCommand(version: string, signal: AbortSignal): Command {
     )
     .addOption(new Option("--host <address>", "to listen on; 0.0.0.0: every one of this machine").env("TIDEMARK_HOST"))
     .addOption(
-      new Option("--data <folder>", "of the nats-server of its own").env("TIDEMARK_DATA").default("./.tidemark"),
+      new Option("--data <folder>", "of checkpoints, and of the nats-server of its own")
+        .env("TIDEMARK_DATA")
+        .default("./.tidemark"),
     )
     .addOption(
       new Option("--nats-port <port>", "of the nats-server of its own; default a free one")
@@ -74,7 +82,12 @@ export function runCommand(version: string, signal: AbortSignal): Command {
         "let changed models hold from now on; silent: without announcing what changes",
       ).choices(["silent"]),
     )
+    .optionsGroup("After a loss:")
     .option("--accept-gap", "go on although the input lost messages before they were read")
+    .option("--accept-rewind", "go on although the input lost messages that were applied: without what they did")
+    .option("--accept-ledger", "take the ledger as it stands, and go on behind its last record")
+    .option("--discard-checkpoints", "put the checkpoints aside, and read the input from its start")
+    .optionsGroup("Options:")
     .addOption(
       new Option("--log <format>", "of the messages on stderr; default pretty on a terminal, else json").choices(
         LOG_FORMATS,
@@ -127,7 +140,13 @@ async function run(flags: Flags, version: string, signal: AbortSignal): Promise<
       settings,
       broker,
       applyModel: flags.applyModel === undefined ? "no" : flags.applyModel === "silent" ? "silent" : "yes",
-      acceptGap: flags.acceptGap === true,
+      accepted: {
+        gap: flags.acceptGap === true,
+        rewind: flags.acceptRewind === true,
+        ledger: flags.acceptLedger === true,
+      },
+      checkpoints: placeOf(edge.checkpoints, flags.data),
+      discardCheckpoints: flags.discardCheckpoints === true,
       onNote: (text) => log.info(text),
     });
     closing.push(() => engine.stop());
@@ -154,6 +173,15 @@ async function run(flags: Flags, version: string, signal: AbortSignal): Promise<
     for (const promise of failed) promise.catch(() => undefined); // the first failure is the one to tell
     for (const close of closing.reverse()) await close();
   }
+}
+
+/** Undefined: none are kept. */
+function placeOf(
+  { store, folder, everyMs, messagesMax }: CheckpointSettings,
+  data: string,
+): CheckpointPlace | undefined {
+  if (store === "none") return undefined;
+  return { everyMs, messagesMax, folder: store === "object" ? undefined : (folder ?? join(data, "checkpoints")) };
 }
 
 function withWorkers(settings: Settings, workers: number | undefined): Settings {

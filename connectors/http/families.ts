@@ -96,6 +96,55 @@ export const FAMILIES: readonly Family[] = [
   one("gauge", "ledger_in_flight", "Ledger records published and not yet acknowledged.", (s) => s.ledgerInFlight),
   one("counter", "ledger_refused_total", "Ledger publishes that the broker refused.", (s) => s.ledgerRefused),
   one("counter", "broker_reconnects_total", "Reconnections to the broker.", ({ reconnects }) => reconnects),
+  time(
+    "checkpoint_timestamp_seconds",
+    "When the last checkpoint was stored; absent: none since the start.",
+    (s) => s.checkpoint.madeAt,
+  ),
+  one(
+    "gauge",
+    "checkpoint_position",
+    "Input sequence of the last checkpoint taken or restored.",
+    (s) => s.checkpoint.position,
+  ),
+  one("gauge", "checkpoint_bytes", "Size of the last checkpoint.", ({ checkpoint }) => checkpoint.bytes),
+  one(
+    "gauge",
+    "checkpoint_duration_seconds",
+    "Time from the begin of the last checkpoint until it was stored.",
+    (s) => s.checkpoint.seconds,
+  ),
+  one("counter", "checkpoints_total", "Checkpoints stored.", ({ checkpoint }) => checkpoint.taken),
+  one(
+    "counter",
+    "checkpoint_failures_total",
+    "Checkpoints that could not be stored, or not be listed.",
+    (s) => s.checkpoint.failures,
+  ),
+  one(
+    "counter",
+    "checkpoint_restores_total",
+    "Restarts of a partition from a checkpoint.",
+    (s) => s.checkpoint.restores,
+  ),
+  one(
+    "gauge",
+    "checkpoint_restore_duration_seconds",
+    "Time that the last restore took.",
+    (s) => s.checkpoint.restoreSeconds,
+  ),
+  one(
+    "counter",
+    "checkpoint_fallbacks_total",
+    "Checkpoints that did not serve: an older state was taken.",
+    (s) => s.checkpoint.fallbacks,
+  ),
+  one(
+    "counter",
+    "partition_growths_total",
+    "Restarts of a full partition into larger capacities.",
+    (s) => s.checkpoint.growths,
+  ),
   one("gauge", "parked_reversals", "Refunds and cancels that wait for their order.", ({ stats }) => stats.parked),
   all("gauge", "parked_reversals_max", "Refunds and cancels that may wait in a partition.", function* ({ settings }) {
     yield { labels: {}, value: settings.parkedMax };

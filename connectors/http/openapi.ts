@@ -135,6 +135,11 @@ export function openApi(version: string): object {
               clock: { type: ["integer", "null"] },
               overdue: { type: ["integer", "null"] },
               live: { type: "boolean" },
+              checkpoint: { type: "integer", description: "Input sequence of the last checkpoint; 0: none." },
+              checkpointAt: {
+                type: ["integer", "null"],
+                description: "When it was stored (ms); null: none since the start.",
+              },
             }),
           },
         }),

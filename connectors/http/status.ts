@@ -20,21 +20,29 @@ export interface StatusDescription {
     readonly clock: number | null;
     readonly overdue: number | null;
     readonly live: boolean;
+    /** Input sequence of the last checkpoint, 0 for none; and when it was stored, ms, null for none since the start. */
+    readonly checkpoint: number;
+    readonly checkpointAt: number | null;
     readonly error?: string;
   }[];
 }
 
 export function describeStatus(statuses: readonly PartitionStatus[]): StatusDescription {
-  const partitions = statuses.map(({ partition, state, position, streamLast, clock, overdue, live, error }) => ({
-    partition,
-    state,
-    position,
-    streamLast,
-    clock: clock === 0 ? null : clock,
-    overdue,
-    live,
-    ...(error === undefined ? {} : { error }),
-  }));
+  const partitions = statuses.map(({ checkpoint, error, ...status }) => {
+    const { partition, state, position, streamLast, clock, overdue, live } = status;
+    return {
+      partition,
+      state,
+      position,
+      streamLast,
+      clock: clock === 0 ? null : clock,
+      overdue,
+      live,
+      checkpoint: checkpoint.position,
+      checkpointAt: checkpoint.madeAt === 0 ? null : checkpoint.madeAt,
+      ...(error === undefined ? {} : { error }),
+    };
+  });
   const clocks = partitions.flatMap(({ clock, overdue }) => overdue ?? clock ?? []);
   return {
     lag: partitions.reduce((sum, { position, streamLast }) => sum + Math.max(0, streamLast - position), 0),

@@ -19,7 +19,7 @@ import {
   STREAM_NOT_FOUND,
   sleep,
 } from "./broker.js";
-import { type StreamState, stampOf } from "./reader.js";
+import { type StreamState, stampOf } from "./position.js";
 import { Publishes } from "./wire.js";
 
 /** Bytes of unacknowledged records a partition, besides their count. */
@@ -35,6 +35,10 @@ export interface LedgerWriterOptions {
   readonly stream: string;
   /** Records in flight. */
   readonly inFlightMax: number;
+  /** Number of the last record that is not made again: the ledger has it, or it was rewound. Default 0. */
+  readonly from?: number;
+  /** Takes the ledger as it stands: its last record is not compared. */
+  readonly accepts?: boolean;
   /** Called with the number up to which all is stored, whenever that grows. Must not throw. */
   readonly onStored?: (number: number) => void;
   /** Called with the reason when records have to be sent again; not twice with one reason until all are stored. Must not throw. */
@@ -82,6 +86,7 @@ export class LedgerWriter {
     this.#broker = broker;
     this.#stream = options.stream;
     this.#inFlightMax = options.inFlightMax;
+    this.#last = options.from ?? 0;
     this.#onStored = options.onStored ?? (() => {});
     this.#onTrouble = options.onTrouble ?? (() => {});
     this.#publishes = new Publishes((commands) => broker.send(commands));
@@ -92,11 +97,12 @@ export class LedgerWriter {
     this.#listen();
   }
 
-  /** Reads where the ledger ends. Throws what `Broker.api` throws. */
+  /** Reads where the ledger ends. Throws FatalError (LEDGER_REWOUND), and what `Broker.api` throws. */
   static async open(broker: Broker, options: LedgerWriterOptions): Promise<LedgerWriter> {
     const writer = new LedgerWriter(broker, options);
     try {
-      await writer.#learn(await writer.#readLast());
+      await writer.#learn(await writer.#readLast(options.from));
+      if (options.accepts === true) writer.#unproven = undefined;
     } catch (error) {
       writer.close();
       throw error;
@@ -152,6 +158,12 @@ export class LedgerWriter {
   /** Resolves when everything appended is stored, or the signal aborts. Throws like `append`. */
   async flush(signal: AbortSignal): Promise<void> {
     while (this.#failure === undefined && !signal.aborted && this.inFlight > 0) await this.#progress(signal);
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Resolves when that record is stored, or the signal aborts. Throws like `append`. */
+  async reached(number: number, signal: AbortSignal): Promise<void> {
+    while (this.#failure === undefined && !signal.aborted && this.#stored < number) await this.#progress(signal);
     if (this.#failure) throw this.#failure;
   }
 

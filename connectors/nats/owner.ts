@@ -2,12 +2,14 @@
  * The owner of one partition: reads its input, applies it, writes its ledger, and publishes the control messages.
  * `run` holds the order of effects, which is the delivery guarantee; nothing else here reads, applies or publishes.
  */
+import type { CheckpointSettings } from "../../runtime/config/index.js";
 import { FatalError, RetryableError } from "../../runtime/errors.js";
 import { Slice } from "../../runtime/inputring.js";
-import { Partition } from "../../runtime/partition.js";
+import type { Partition } from "../../runtime/partition.js";
 import type { InputMessage, LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { sourceOf } from "../../runtime/subjects.js";
+import type { CheckpointStore } from "../checkpoints.js";
 import type { PartitionStatus } from "../edge.js";
 import {
   ApiError,
@@ -21,11 +23,14 @@ import {
   sleep,
   subjectBytes,
 } from "./broker.js";
+import { nearlyFull } from "./capacity.js";
+import { type CheckpointCounts, Checkpointer } from "./checkpointer.js";
 import { Histogram } from "./histogram.js";
 import { LedgerWriter } from "./ledger.js";
-import { firstSettings, modelChanged, modelMessage } from "./model.js";
+import { modelChanged, modelMessage } from "./model.js";
 import { controlMessage } from "./publisher.js";
 import { type Missing, type StreamMessage, StreamReader } from "./reader.js";
+import { type Accepted, recover } from "./recovery.js";
 import { type PartitionStreams, streamState } from "./streams.js";
 import { Ticker } from "./ticker.js";
 import type { Turns } from "./turns.js";
@@ -41,8 +46,12 @@ export interface OwnerOptions {
   /** 16 bytes that key the hashes. */
   readonly seed: Uint8Array;
   readonly applyModel: ApplyModel;
-  /** Goes on behind messages that the input lost before they were read. */
-  readonly acceptGap: boolean;
+  readonly accepted: Accepted;
+  /** Undefined: every start reads the input from its beginning. */
+  readonly store: CheckpointStore | undefined;
+  readonly checkpoints: Pick<CheckpointSettings, "everyMs" | "messagesMax">;
+  /** Of the partition, from owner to owner. */
+  readonly counts: CheckpointCounts;
   /** Of the partitions that share the thread. */
   readonly turns?: Turns;
   /** A line for the log. */
@@ -71,6 +80,10 @@ const BREATH_MS_MAX = 2;
 /** A control message that no stream takes for so long is not allowed, or has no room. */
 const CONTROL_MS_MAX = 60_000;
 const STOP_MS_MAX = 5_000;
+/** For a last checkpoint when it is stopped: it only makes the next start shorter. */
+const LAST_CHECKPOINT_MS_MAX = 3_000;
+/** How full the partition is, is looked at this often. */
+const CAPACITY_MS = 5_000;
 /** Records whose delay is measured at a time; more in flight are not measured. */
 const DELAYS_MAX = 65_536;
 
@@ -100,6 +113,10 @@ export class PartitionOwner {
   /** A message may be applied in part: nobody else looks at the kernel now. */
   #applying = false;
   readonly #readers = new Set<(partition: Partition) => void>();
+  /** What is to be done as soon as no message is applied in part. */
+  #betweenSlices: ((isOver: boolean) => void)[] = [];
+  #checkpointer: Checkpointer | undefined;
+  #capacityTold = "";
   #streamFirst = 0;
   #streamLast = 0;
   #erased = 0;
@@ -149,21 +166,32 @@ export class PartitionOwner {
    *
    * The order of effects, for each slice of the input: (1) read, in order and without a hole; (2) apply; (3) append
    * what that caused to the ledger, waiting while its window is full, and only then go on applying. Nothing is
-   * acknowledged to the input: the position is in the records. After a restart the input is read from its start,
+   * acknowledged to the input: the position is in the records, and in the checkpoints, of which each is committed once
+   * the records before it are stored. After a restart the input is read from the newest checkpoint on (see recovery.ts),
    * and `append` publishes nothing that the ledger has.
    *
    * Messages are copied into the kernel's input region as they come (`#take`): to wait there is not yet to be applied.
    */
-  async run(signal: AbortSignal): Promise<void> {
-    const { broker, settings, streams } = this.#options;
+  async run(stop: AbortSignal): Promise<void> {
+    const { broker, streams } = this.#options;
+    const fault = new AbortController();
+    const signal = AbortSignal.any([stop, fault.signal]);
+    let capacityTimer: NodeJS.Timeout | undefined;
     try {
-      const first = await firstSettings(broker, streams, settings, signal);
-      if (signal.aborted) return;
-      const partition = this.#makePartition(first ?? settings);
-      const ledger = await this.#openLedger();
+      const recovered = await recover(this.#options, signal);
+      if (recovered === undefined) return;
+      const { partition, unrecorded } = recovered;
+      this.#partition = partition;
+      const ledger = await this.#openLedger(partition.recordNumber);
+      const checkpointer = this.#newCheckpointer(partition, ledger, recovered.checkpoint);
+      // A kernel that traps while it is written out is as broken as one that traps while it applies.
+      const checkpoints = checkpointer?.run(signal).catch((error: unknown) => fault.abort(error));
+      capacityTimer = setInterval(() => this.#checkCapacity(partition), CAPACITY_MS);
+      const { sequence, stamp } = partition.position;
       const reader = new StreamReader(broker, {
         stream: streams.input,
-        from: 1,
+        from: sequence + 1,
+        ...(sequence === 0 ? {} : { stamp }),
         messagesMax: READ_MESSAGES_MAX,
         bytesMax: READ_BYTES_MAX,
         take: (sequence, stamp, message) => this.#take(partition, sequence, stamp, message),
@@ -174,7 +202,7 @@ export class PartitionOwner {
       for (;;) {
         if (partition.waiting === 0 && this.#hand.length === 0) {
           if (this.#state === "replaying" && reader.atEnd)
-            await this.#endOfInput(partition, ledger, first === undefined, signal);
+            await this.#endOfInput(partition, ledger, unrecorded, signal);
           await reader.ready(signal, this.#state === "replaying" ? REPLAY_IDLE_MS : undefined);
           if (signal.aborted) break;
           this.#breathedAt = performance.now();
@@ -190,6 +218,8 @@ export class PartitionOwner {
           this.#checkClock(next);
           this.#applying = true;
           for (const records of this.#timed(next instanceof Slice ? partition.applySlice() : partition.apply([next]))) {
+            // Nothing put out: the kernel has no more room for what a checkpoint under way has yet to write.
+            if (records.length === 0) checkpointer?.drain();
             this.#stampRecords(records, next);
             await ledger.append(records, signal);
             if (signal.aborted) break;
@@ -198,6 +228,7 @@ export class PartitionOwner {
           if (signal.aborted) break;
           this.#applying = false;
           this.#alone = false;
+          this.#workBetweenSlices();
           this.#serveReaders();
           await this.#breathe();
           if (this.state === "running" && partition.waiting === 0 && this.#hand.length === 0 && reader.atEnd)
@@ -206,15 +237,24 @@ export class PartitionOwner {
         this.#ticker.consider();
       }
       this.#ticker.stop();
-      // What was applied is regenerated after a restart: the flush only makes that one shorter.
+      this.#workBetweenSlices(true);
+      await Promise.race([checkpoints, sleep(STOP_MS_MAX)]);
+      fault.signal.throwIfAborted();
+      // What was applied is regenerated after a restart: both only make that one shorter.
       await ledger.flush(AbortSignal.timeout(STOP_MS_MAX));
+      if (!this.#applying && ledger.inFlight === 0)
+        await checkpointer?.takeLast(AbortSignal.timeout(LAST_CHECKPOINT_MS_MAX));
       this.#state = "stopped";
-    } catch (error) {
-      if (signal.aborted && !(error instanceof FatalError)) return;
+    } catch (thrown) {
+      const error: unknown = fault.signal.aborted ? fault.signal.reason : thrown;
+      if (stop.aborted && !(error instanceof FatalError)) return;
       this.#state = "failed";
       this.#error = error instanceof Error ? error.message : String(error);
       throw error;
     } finally {
+      clearInterval(capacityTimer);
+      fault.abort();
+      this.#workBetweenSlices(true);
       this.#ticker.stop();
       this.#reader?.close();
       this.#ledger?.close();
@@ -286,6 +326,7 @@ export class PartitionOwner {
       messagesErased: this.#erased,
       messagesLost: this.#lost,
       bufferedMax: (this.#reader?.bufferedMax ?? 0) + (partition?.waitingMax ?? 0),
+      checkpoint: { ...this.#options.counts },
       applySeconds: this.#applySeconds.value(),
       delaySeconds: this.#delaySeconds.value(),
       eventLoopDelaySeconds,
@@ -307,17 +348,61 @@ export class PartitionOwner {
     this.#breathedAt = performance.now();
   }
 
-  #makePartition(settings: Settings): Partition {
-    const { wasm, seed, streams } = this.#options;
-    this.#partition = new Partition({ wasm, settings, partition: streams.partition, seed, adopted: streams.adopted });
-    return this.#partition;
+  #newCheckpointer(partition: Partition, ledger: LedgerWriter, stored: number): Checkpointer | undefined {
+    const { store, checkpoints, counts, note } = this.#options;
+    if (store === undefined) return undefined;
+    this.#checkpointer = new Checkpointer({
+      store,
+      partition,
+      ...checkpoints,
+      stored,
+      betweenSlices: (work) => this.#soon(work),
+      ledgerReached: (number, signal) => ledger.reached(number, signal),
+      counts,
+      note,
+    });
+    return this.#checkpointer;
   }
 
-  async #openLedger(): Promise<LedgerWriter> {
-    const { broker, settings, streams } = this.#options;
+  /** What `work` gives, as soon as no message is applied in part. */
+  #soon<T>(work: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#betweenSlices.push((isOver) => {
+        try {
+          if (isOver) throw new Error("the partition is stopping");
+          resolve(work());
+        } catch (error) {
+          reject(error);
+        }
+      });
+      if (!this.#applying) this.#workBetweenSlices();
+    });
+  }
+
+  #workBetweenSlices(isOver = false): void {
+    if (this.#betweenSlices.length === 0) return;
+    for (const work of this.#betweenSlices.splice(0)) work(isOver);
+  }
+
+  /** Warns once of what is nearly full. */
+  #checkCapacity(partition: Partition): void {
+    const stats = partition.stats();
+    const full = nearlyFull(stats.capacity, stats);
+    const regions = full.map((text) => text.split(" ")[0]).join();
+    if (regions !== this.#capacityTold && regions !== "")
+      this.#options.note(
+        `partition ${partition.partition} is nearly full (${full.join(", ")}); it will restart into larger capacities`,
+      );
+    this.#capacityTold = regions;
+  }
+
+  async #openLedger(from: number): Promise<LedgerWriter> {
+    const { broker, settings, streams, accepted } = this.#options;
     this.#ledger = await LedgerWriter.open(broker, {
       stream: streams.ledger,
       inFlightMax: settings.ledgerInFlightMax,
+      from,
+      accepts: accepted.ledger,
       onStored: (number) => this.#stored(number),
       onTrouble: (reason) =>
         this.#options.note(`stream ${streams.ledger}: ${reason}; sending again until it is stored`),
@@ -332,7 +417,8 @@ export class PartitionOwner {
     unrecorded: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    const { settings, applyModel, streams } = this.#options;
+    const { settings, applyModel, streams, accepted } = this.#options;
+    if (accepted.ledger) partition.renumber(Math.max(partition.recordNumber, ledger.stored));
     ledger.checkReached(partition.recordNumber);
     const changed = partition.settings.version !== settings.version;
     if (changed && applyModel === "no") throw modelChanged(streams.partition, partition.settings, settings);
@@ -373,7 +459,7 @@ export class PartitionOwner {
   }
 
   #judgeMissing(missing: Missing, partition: Partition): void {
-    const { streams, acceptGap, note } = this.#options;
+    const { streams, accepted, note } = this.#options;
     const count = missing.to - missing.from + 1;
     const which = `${count} messages (${missing.from} to ${missing.to}) of stream ${streams.input}`;
     if (missing.erased) {
@@ -382,7 +468,7 @@ export class PartitionOwner {
       return;
     }
     // Before the first message, an older part has aged out; the ledger's last record shows whether that matters.
-    if (partition.position.sequence > 0 && !acceptGap)
+    if (partition.position.sequence > 0 && !accepted.gap)
       throw new FatalError("STREAM_GAP", `${which} are gone before they were read`);
     this.#lost += count;
     note(`${which} are gone before they were read; going on behind them`);

@@ -11,15 +11,8 @@
  */
 import { FatalError } from "../../runtime/errors.js";
 import { AckReply, isDelivery } from "./ackreply.js";
-import {
-  ApiError,
-  type Broker,
-  type BrokerMessage,
-  NO_MESSAGE_FOUND,
-  replyBytes,
-  STREAM_NOT_FOUND,
-  sleep,
-} from "./broker.js";
+import { ApiError, type Broker, type BrokerMessage, replyBytes, STREAM_NOT_FOUND, sleep } from "./broker.js";
+import { checkPosition, rewound, stateOf } from "./position.js";
 
 export interface StreamMessage {
   readonly sequence: number;
@@ -63,15 +56,6 @@ export interface ReaderOptions {
   readonly take?: (sequence: number, stamp: number, message: BrokerMessage) => boolean;
   /** Whether `take` will take what another pull brings. Without: it goes out while nothing waits here. */
   readonly hasRoom?: () => boolean;
-}
-
-export interface StreamState {
-  readonly messages: number;
-  readonly bytes: number;
-  readonly first_seq: number;
-  readonly last_seq: number;
-  readonly first_ts: string;
-  readonly last_ts: string;
 }
 
 const PULL_MS_MAX = 5_000;
@@ -337,12 +321,7 @@ export class StreamReader {
   }
 
   async #missing(from: number, to: number, signal: AbortSignal): Promise<Missing> {
-    const { state } = await this.#broker.apiRetried<{ state: StreamState }>(
-      `STREAM.INFO.${this.#stream}`,
-      {},
-      undefined,
-      signal,
-    );
+    const { state } = await stateOf(this.#broker, this.#stream, signal);
     return { from, to, erased: state.first_seq <= from };
   }
 
@@ -352,7 +331,7 @@ export class StreamReader {
     const generation = this.#generation;
     this.#trouble = false;
     try {
-      await this.#checkPosition(signal);
+      await checkPosition(this.#broker, this.#stream, this.#sequence, this.#stamp, signal);
       const config = {
         deliver_policy: "by_start_sequence",
         opt_start_seq: this.#sequence + 1,
@@ -376,7 +355,7 @@ export class StreamReader {
       if (signal.aborted || this.#broker.closed) return;
       if (error instanceof FatalError) throw error;
       if (error instanceof ApiError && error.errorCode === STREAM_NOT_FOUND)
-        throw this.#rewound("the stream is gone", error);
+        throw rewound(this.#stream, this.#sequence, "the stream is gone", error);
       this.#trouble = true;
       await sleep(PAUSE_MS_MAX, signal);
       return;
@@ -411,38 +390,6 @@ export class StreamReader {
       this.#broker.publish(`$JS.API.CONSUMER.DELETE.${this.#stream}.${name}`, new Uint8Array(0));
     }
   }
-
-  /** The message at the position must still be the one that we read: a broker restored from an old copy is told so. */
-  async #checkPosition(signal: AbortSignal): Promise<void> {
-    if (this.#sequence === 0) return;
-    const { state } = await this.#broker.apiRetried<{ state: StreamState }>(
-      `STREAM.INFO.${this.#stream}`,
-      {},
-      undefined,
-      signal,
-    );
-    if (state.last_seq < this.#sequence) throw this.#rewound(`its last message is ${state.last_seq}`);
-    if (this.#stamp === undefined || state.first_seq > this.#sequence) return;
-    try {
-      const { message } = await this.#broker.apiRetried<{ message: { time: string } }>(
-        `STREAM.MSG.GET.${this.#stream}`,
-        { seq: this.#sequence },
-        undefined,
-        signal,
-      );
-      const found = stampOf(message.time);
-      if (found !== this.#stamp)
-        throw this.#rewound(`that message is now stamped ${message.time}, not ${new Date(this.#stamp).toISOString()}`);
-    } catch (error) {
-      if (error instanceof ApiError && error.errorCode === NO_MESSAGE_FOUND) return; // erased since
-      throw error;
-    }
-  }
-
-  #rewound(found: string, cause?: unknown): FatalError {
-    const detail = `stream ${this.#stream} was read up to message ${this.#sequence}, but ${found}`;
-    return new FatalError("STREAM_REWOUND", detail, cause === undefined ? undefined : { cause });
-  }
 }
 
 function replyTo({ inbox, pulls }: Lane): string {
@@ -471,9 +418,4 @@ class Delivered implements StreamMessage {
   get headerNames(): readonly string[] {
     return this.#message.headers?.keys() ?? [];
   }
-}
-
-/** RFC 3339 with nanoseconds, as the API gives it, in ms rounded down. */
-export function stampOf(time: string): number {
-  return Date.parse(time.replace(/(\.\d{3})\d+/, "$1"));
 }

@@ -26,7 +26,7 @@ import {
   subjectMatches,
 } from "../../runtime/subjects.js";
 import { ApiError, type Broker, reasonOf, STREAM_NOT_FOUND } from "./broker.js";
-import type { StreamState } from "./reader.js";
+import type { StreamState } from "./position.js";
 
 /** What a partition reads and writes. */
 export interface PartitionStreams {

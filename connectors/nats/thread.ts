@@ -1,10 +1,12 @@
 /** What the main thread and a worker say to each other. Plain values; every question has a number and gets one answer. */
+import type { CheckpointSettings } from "../../runtime/config/index.js";
 import type { ErrorCode } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
 import type { StateRow } from "../../runtime/state.js";
 import type { ModelCounts } from "../edge.js";
 import type { BrokerOptions } from "./broker.js";
 import type { ApplyModel, OwnerStatus } from "./owner.js";
+import type { Accepted } from "./recovery.js";
 import type { PartitionStreams } from "./streams.js";
 
 /** `workerData` of a worker. */
@@ -16,7 +18,17 @@ export interface WorkerStart {
   readonly streams: readonly PartitionStreams[];
   readonly seed: Uint8Array;
   readonly applyModel: ApplyModel;
-  readonly acceptGap: boolean;
+  readonly accepted: Accepted;
+  /** Undefined: none are kept. */
+  readonly checkpoints?: CheckpointPlace | undefined;
+  /** Puts those that are there aside at the start. */
+  readonly discardCheckpoints: boolean;
+}
+
+/** Where checkpoints are kept and how often one is taken. */
+export interface CheckpointPlace extends Pick<CheckpointSettings, "everyMs" | "messagesMax"> {
+  /** Undefined: the broker's object store. */
+  readonly folder?: string | undefined;
 }
 
 /** A partition's rows are held from `stateOpen` to `stateClose`; they are fetched in parts. */
@@ -51,13 +63,21 @@ export interface PlainError {
   readonly remedy: string | undefined;
 }
 
+export interface PartitionProgress {
+  readonly partition: number;
+  readonly state: OwnerStatus["state"];
+  readonly pending: number;
+  /** What it went on from: see CheckpointStatus. */
+  readonly restored: number | null;
+}
+
 export type FromWorker =
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   | { readonly kind: "refusal"; readonly id: number; readonly error: PlainError }
   | { readonly kind: "started" }
   | {
       readonly kind: "progress";
-      readonly states: readonly { partition: number; state: OwnerStatus["state"]; pending: number }[];
+      readonly states: readonly PartitionProgress[];
       readonly connected: boolean;
     }
   | { readonly kind: "note"; readonly text: string }

@@ -1,18 +1,25 @@
 /** A worker thread: one connection, the owners of a group of partitions, and answers to the main thread. */
 import { once } from "node:events";
+import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parentPort, workerData } from "node:worker_threads";
 import { FatalError, TidemarkError } from "../../runtime/errors.js";
+import type { Capacity } from "../../runtime/settings.js";
 import type { StateRow } from "../../runtime/state.js";
+import type { CheckpointStore } from "../checkpoints.js";
 import type { ModelCounts } from "../edge.js";
+import { CheckpointFolder } from "../file/checkpointfolder.js";
 import { type Broker, connectBroker } from "./broker.js";
+import { grown } from "./capacity.js";
+import { type CheckpointCounts, emptyCheckpointCounts } from "./checkpointer.js";
 import { addCounts } from "./counts.js";
+import { CheckpointBucket } from "./objectstore.js";
 import { PartitionOwner } from "./owner.js";
 import type { FromWorker, PlainError, Question, StatePart, WorkerStart } from "./thread.js";
 import { Turns } from "./turns.js";
 
 const PROGRESS_MS = 250;
-/** A broken kernel is dropped and its partition replayed so many times; then it is a fault that stays. */
+/** A partition is restarted from its checkpoint so many times; then it is a fault that stays. */
 const FAULTS_MAX = 3;
 const DRAIN_MS_MAX = 60_000;
 /** Answers about the state under way at a time: each holds its rows. */
@@ -27,6 +34,7 @@ const aborter = new AbortController();
 const delay = monitorEventLoopDelay({ resolution: 10 });
 const turns = new Turns();
 const owners = new Map<number, PartitionOwner>();
+const counts = new Map<number, CheckpointCounts>();
 const states = new Map<number, { rows: Map<number, StateRow[]>; timer: NodeJS.Timeout }>();
 let running: Promise<unknown> = Promise.resolve();
 
@@ -39,7 +47,10 @@ async function main(): Promise<void> {
   running = Promise.all(start.streams.map((streams) => own(broker, streams.partition)));
   tell({ kind: "started" });
   const timer = setInterval(() => {
-    const states = [...owners].map(([partition, owner]) => ({ partition, state: owner.state, pending: owner.pending }));
+    const states = [...owners].map(([partition, { state, pending }]) => {
+      const restored = counts.get(partition)?.restored ?? null;
+      return { partition, state, pending, restored };
+    });
     tell({ kind: "progress", states, connected: broker.connected });
   }, PROGRESS_MS);
   await running;
@@ -49,38 +60,83 @@ async function main(): Promise<void> {
   await broker.close();
 }
 
-/** Owns a partition until the engine stops. A kernel that trapped is dropped, and the partition replayed. */
+/** Owns a partition until the engine stops: what can be mended by a restart from the newest checkpoint is. */
 async function own(broker: Broker, partition: number): Promise<void> {
   const streams = start.streams.find((found) => found.partition === partition);
   if (streams === undefined) throw new RangeError(`partition ${partition} is not this worker's`);
-  for (let faults = 1; ; faults++) {
-    const owner = new PartitionOwner({
-      ...start,
-      broker,
-      streams,
-      turns,
-      note: (text) => tell({ kind: "note", text }),
-    });
-    owners.set(partition, owner);
-    try {
-      await owner.run(aborter.signal);
-      return;
-    } catch (error) {
-      const trapped = error instanceof WebAssembly.RuntimeError;
-      if (trapped && faults < FAULTS_MAX) {
-        tell({
-          kind: "note",
-          text: `partition ${partition}: the kernel trapped (${error.message}); replaying it from its input`,
-        });
-        continue;
+  const note = (text: string) => tell({ kind: "note", text });
+  const store = storeOf(broker);
+  const kept = emptyCheckpointCounts();
+  counts.set(partition, kept);
+  let { settings } = start;
+  try {
+    if (start.discardCheckpoints && store !== undefined) await discardAll(store, partition, note);
+    for (let faults = 1; ; ) {
+      const owner = new PartitionOwner({
+        ...start,
+        settings,
+        broker,
+        streams,
+        turns,
+        store,
+        checkpoints: start.checkpoints ?? { everyMs: Number.POSITIVE_INFINITY, messagesMax: Number.POSITIVE_INFINITY },
+        counts: kept,
+        note,
+      });
+      owners.set(partition, owner);
+      try {
+        await owner.run(aborter.signal);
+        return;
+      } catch (error) {
+        const capacity = largerFor(error, owner);
+        if (capacity !== undefined) {
+          const shown = `${capacity.customers} customers, ${capacity.entries} entries of the log, ${capacity.idBytes} bytes of ids`;
+          note(`${(error as Error).message}; restarting it with room for ${shown}`);
+          settings = { ...settings, capacity };
+          kept.growths++;
+        } else if (faults < FAULTS_MAX && isMended(error, owner)) {
+          faults++;
+          note(`partition ${partition}: ${(error as Error).message}; restarting it from its newest checkpoint`);
+        } else throw error;
+        kept.restored = null;
       }
-      const told = trapped
+    }
+  } catch (error) {
+    const told =
+      error instanceof WebAssembly.RuntimeError
         ? new FatalError("KERNEL_FAULT", `partition ${partition}: ${error.message}`, { cause: error })
         : error;
-      tell({ kind: "failed", partition, error: plain(told) });
-      return;
-    }
+    tell({ kind: "failed", partition, error: plain(told) });
   }
+}
+
+function storeOf(broker: Broker): CheckpointStore | undefined {
+  const { checkpoints, settings } = start;
+  if (checkpoints === undefined) return undefined;
+  return checkpoints.folder === undefined
+    ? new CheckpointBucket(broker, settings.name, settings.replicas)
+    : new CheckpointFolder(join(checkpoints.folder, settings.name));
+}
+
+async function discardAll(store: CheckpointStore, partition: number, note: (text: string) => void): Promise<void> {
+  for (const checkpoint of await store.list(partition)) {
+    await store.discard(partition, checkpoint);
+    note(`partition ${partition}: the checkpoint at message ${checkpoint.sequence} is put aside`);
+  }
+}
+
+/** What a partition that was full is to have; undefined where it was something else, or has reached its limit. */
+function largerFor(error: unknown, { partition }: PartitionOwner): Capacity | undefined {
+  if (partition === undefined || !(error instanceof FatalError && error.code === "PARTITION_FULL")) return undefined;
+  const stats = partition.stats();
+  return grown(stats.capacity, stats, start.settings.capacityMax);
+}
+
+/** A kernel that trapped; or what recovery, which looks at older checkpoints, may find a way around. */
+function isMended(error: unknown, { partition }: PartitionOwner): boolean {
+  if (error instanceof WebAssembly.RuntimeError) return true;
+  if (partition === undefined || !(error instanceof FatalError)) return false;
+  return error.code === "LEDGER_REWOUND" || (error.code === "STREAM_REWOUND" && start.accepted.rewind);
 }
 
 async function answer(question: Question): Promise<unknown> {
@@ -96,7 +152,7 @@ async function answer(question: Question): Promise<unknown> {
       return Promise.all([...owners.values()].map((owner) => owner.status(start.worker, loop)));
     }
     case "counts":
-      return counts(question.seen);
+      return countsSince(question.seen);
     case "stateOpen":
       return openState(question.partition, question.token, question.tick);
     case "stateRows":
@@ -116,7 +172,7 @@ async function answer(question: Question): Promise<unknown> {
   }
 }
 
-function counts(seen: number | null): { seen: number; counts: ModelCounts[] } | null {
+function countsSince(seen: number | null): { seen: number; counts: ModelCounts[] } | null {
   const partitions = [...owners.values()].flatMap(({ partition }) => partition ?? []);
   const positions = partitions.reduce((sum, { position }) => sum + position.sequence, 0);
   if (positions === seen) return null;

@@ -4,6 +4,7 @@ import { checkSources } from "./checksource.js";
 import { currencyDecimals } from "./currency.js";
 import { CHANNEL_DEFAULT, longestMs, partitionsDefault } from "./defaults.js";
 import { formatDuration, parseDuration } from "./duration.js";
+import { CHECKPOINT_MS_MAX, CHECKPOINT_MS_MIN } from "./edge.js";
 import type { ConfigIssue, ConfigPath, Report } from "./issue.js";
 import { withPreset } from "./presets.js";
 import { expandModels } from "./ready.js";
@@ -29,6 +30,8 @@ export function checkConfig(config: Config): Checked {
   checkChannels(config, error, warn);
   checkCurrencies(config, error, warn);
   checkNats(config, error);
+  checkCheckpoints(config, error);
+  checkGrowth(config, error);
   return { errors, warnings };
 }
 
@@ -58,6 +61,26 @@ function checkLayout(config: Config, error: Report, warn: Report): void {
   }
   if ((config.workers ?? 1) > partitions) {
     warn(["workers"], `found ${config.workers}, but there is work for ${partitions} only: one a partition`);
+  }
+}
+
+function checkCheckpoints({ checkpoints }: Config, error: Report): void {
+  const { every, store, folder } = checkpoints ?? {};
+  const ms = parseDuration(every ?? "60s") ?? Number.NaN;
+  if (!(ms >= CHECKPOINT_MS_MIN && ms <= CHECKPOINT_MS_MAX))
+    error(
+      ["checkpoints", "every"],
+      `found ${every}, expected ${formatDuration(CHECKPOINT_MS_MIN)} to ${formatDuration(CHECKPOINT_MS_MAX)}`,
+    );
+  if (folder !== undefined && store !== undefined && store !== "folder")
+    error(["checkpoints", "folder"], `found a folder, expected none with store: ${store}`);
+}
+
+function checkGrowth({ capacity }: Config, error: Report): void {
+  for (const key of ["customers", "entries", "idBytes"] as const) {
+    const [start, max] = [capacity?.[key], capacity?.[`${key}Max`]];
+    if (start !== undefined && max !== undefined && max < start)
+      error(["capacity", `${key}Max`], `found ${max}, expected at least ${key}, ${start}`);
   }
 }
 

@@ -6,6 +6,7 @@ import { checkConfig } from "./check.js";
 import {
   CHANNEL_DEFAULT,
   controlOf,
+  GROWTH_DEFAULT,
   HORIZON_MS_DEFAULT,
   longestMs,
   msOf,
@@ -13,7 +14,13 @@ import {
   OTHERS,
   partitionsDefault,
 } from "./defaults.js";
-import { type EdgeSettings, HOST_DEFAULT, PORT_DEFAULT } from "./edge.js";
+import {
+  CHECKPOINT_MESSAGES_DEFAULT,
+  CHECKPOINT_MS_DEFAULT,
+  type EdgeSettings,
+  HOST_DEFAULT,
+  PORT_DEFAULT,
+} from "./edge.js";
 import { versionOf } from "./hash.js";
 import { ConfigError } from "./issue.js";
 import { withPreset } from "./presets.js";
@@ -33,12 +40,7 @@ export function compileSettings(config: Config): Settings {
 export function compileChecked(config: Config): Settings {
   const models = expandModels(config.models).map(({ model }) => compileModel(model));
   const sources = sourcesOf(config);
-  const customers = config.capacity?.customers ?? 1_000_000;
-  const capacity: Capacity = {
-    customers,
-    entries: config.capacity?.entries ?? 8_000_000,
-    idBytes: config.capacity?.idBytes ?? customers * 40,
-  };
+  const capacity = capacityOf(config);
   const partitions = config.partitions ?? partitionsDefault(config);
   const settings: Omit<Settings, "version"> = {
     name: nameOf(config),
@@ -57,6 +59,7 @@ export function compileChecked(config: Config): Settings {
     parkedMax: config.parkedMax ?? 1_000_000,
     ordersPerCustomerMax: config.ordersPerCustomerMax ?? 100_000,
     capacity,
+    capacityMax: capacityMaxOf(config, capacity),
     channels: channelsOf(config, models, sources),
     sources,
     models,
@@ -64,8 +67,14 @@ export function compileChecked(config: Config): Settings {
   return { ...settings, version: settingsVersion(settings) };
 }
 
-export function compileEdge({ server, nats }: Config): EdgeSettings {
+export function compileEdge({ server, nats, checkpoints }: Config): EdgeSettings {
   return {
+    checkpoints: {
+      store: checkpoints?.store ?? "folder",
+      ...(checkpoints?.folder === undefined ? {} : { folder: checkpoints.folder }),
+      everyMs: checkpoints?.every === undefined ? CHECKPOINT_MS_DEFAULT : msOf(checkpoints.every),
+      messagesMax: checkpoints?.messages ?? CHECKPOINT_MESSAGES_DEFAULT,
+    },
     server: { port: server?.port ?? PORT_DEFAULT, host: server?.host ?? HOST_DEFAULT },
     nats: defined(nats ?? {}) as EdgeSettings["nats"],
   };
@@ -74,6 +83,20 @@ export function compileEdge({ server, nats }: Config): EdgeSettings {
 /** The object without its undefined values. */
 function defined<T extends object>(value: T): Partial<T> {
   return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Partial<T>;
+}
+
+function capacityOf({ capacity }: Config): Capacity {
+  const customers = capacity?.customers ?? 1_000_000;
+  return { customers, entries: capacity?.entries ?? 8_000_000, idBytes: capacity?.idBytes ?? customers * 40 };
+}
+
+/** Never below what is reserved at start. */
+function capacityMaxOf({ capacity }: Config, { customers, entries, idBytes }: Capacity): Capacity {
+  return {
+    customers: Math.max(customers, capacity?.customersMax ?? GROWTH_DEFAULT * customers),
+    entries: Math.max(entries, capacity?.entriesMax ?? GROWTH_DEFAULT * entries),
+    idBytes: Math.max(idBytes, capacity?.idBytesMax ?? GROWTH_DEFAULT * idBytes),
+  };
 }
 
 function horizonOf(config: Config): number {

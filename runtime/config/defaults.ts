@@ -3,6 +3,8 @@ import { parseDuration } from "./duration.js";
 import type { Config, ModelConfig } from "./schema.js";
 
 export const HORIZON_MS_DEFAULT = 400 * 86_400_000;
+/** How many times larger than at the start a partition may get. */
+export const GROWTH_DEFAULT = 4;
 export const CHANNEL_DEFAULT = "web";
 /** The segment of what no rule names. */
 export const OTHERS = "Others";

@@ -17,7 +17,24 @@ export interface EdgeSettings {
     readonly passwordFile?: string;
     readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
   };
+  readonly checkpoints: CheckpointSettings;
+}
+
+/** What a partition goes on from after a restart. */
+export interface CheckpointSettings {
+  readonly store: "folder" | "object" | "none";
+  /** Undefined: `checkpoints` in the data folder. */
+  readonly folder?: string;
+  readonly everyMs: number;
+  /** And after so many messages. */
+  readonly messagesMax: number;
 }
 
 export const PORT_DEFAULT = 7077;
 export const HOST_DEFAULT = "127.0.0.1";
+export const CHECKPOINT_MS_DEFAULT = 60_000;
+export const CHECKPOINT_MESSAGES_DEFAULT = 5_000_000;
+/** More often would be nothing but writing. */
+export const CHECKPOINT_MS_MIN = 100;
+/** A timer of Node ends at 24 days. */
+export const CHECKPOINT_MS_MAX = 86_400_000;

@@ -4,7 +4,7 @@ export { compileEdge, compileModel, compileSettings } from "./compile.js";
 export { currencyDecimals, currencyExceptions } from "./currency.js";
 export { CHANNEL_DEFAULT, defaultConfig, OTHERS } from "./defaults.js";
 export { formatDuration, parseDuration } from "./duration.js";
-export { type EdgeSettings, HOST_DEFAULT, PORT_DEFAULT } from "./edge.js";
+export { type CheckpointSettings, type EdgeSettings, HOST_DEFAULT, PORT_DEFAULT } from "./edge.js";
 export { canonicalJson, fnv1a64, versionOf } from "./hash.js";
 export { ConfigError, type ConfigIssue, type ConfigPath, formatIssue, formatPath, nearest } from "./issue.js";
 export { configJsonSchema } from "./jsonschema.js";

@@ -239,9 +239,14 @@ export const configSchema = strict({
     customers: integer(1, 50_000_000).optional().describe("Default 1000000"),
     entries: integer(1, 80_000_000).optional().describe("Orders and reversals kept; default 8000000"),
     idBytes: integer(258, 2_000_000_000).optional().describe("Bytes of all customers' ids; default 40 a customer"),
+    customersMax: integer(1, 50_000_000)
+      .optional()
+      .describe("A full partition grows up to here; default 4 × customers"),
+    entriesMax: integer(1, 80_000_000).optional().describe("Default 4 × entries"),
+    idBytesMax: integer(258, 2_000_000_000).optional().describe("Default 4 × idBytes"),
   })
     .optional()
-    .describe("Reserved for each partition at start"),
+    .describe("Reserved for each partition at start, and how far it may grow"),
   channels: z
     .record(channelName, strict({ currency: currency.optional() }), { error: expecting("a mapping of channels") })
     .optional()
@@ -265,6 +270,16 @@ export const configSchema = strict({
   })
     .optional()
     .describe("Where WebSocket, API, metrics and page are served"),
+  checkpoints: strict({
+    store: choice(["folder", "object", "none"])
+      .optional()
+      .describe("A folder of this machine, the broker's object store, or none: each start reads the input anew"),
+    folder: file.optional().describe("Default: checkpoints in the data folder (--data)"),
+    every: duration.optional().describe("One so often, where something has changed; default 60s"),
+    messages: integer(1, 1_000_000_000).optional().describe("And one after so many messages; default 5000000"),
+  })
+    .optional()
+    .describe("What a partition goes on from after a restart"),
   nats: strict({
     url: text("a URL such as nats://localhost:4222", /^((nats|tls|wss?):\/\/)?[^\s]{1,1000}$/).optional(),
     credentialsFile: file.optional(),

@@ -48,6 +48,7 @@ test("DESIGN's example, with every default", () => {
     parkedMax: 1_000_000,
     ordersPerCustomerMax: 100_000,
     capacity: { customers: 1_000_000, entries: 8_000_000, idBytes: 40_000_000 },
+    capacityMax: { customers: 4_000_000, entries: 32_000_000, idBytes: 160_000_000 },
     channels: [{ name: "web" }],
     sources: [
       {
@@ -74,7 +75,11 @@ test("DESIGN's example, with every default", () => {
       },
     ],
   });
-  expect(edge).toEqual({ server: { port: 7077, host: "127.0.0.1" }, nats: {} });
+  expect(edge).toEqual({
+    server: { port: 7077, host: "127.0.0.1" },
+    checkpoints: { store: "folder", everyMs: 60_000, messagesMax: 5_000_000 },
+    nats: {},
+  });
   const [model] = models;
   expect({ ...model, cells: model.cells.length, version: 0 }).toEqual({
     name: "retail",
@@ -192,6 +197,7 @@ test("the configuration with every key", () => {
     messageBytesMax: 4 * 1024 * 1024,
     ordersPerCustomerMax: 50_000,
     capacity: { customers: 1000, entries: 9000, idBytes: 30_000 },
+    capacityMax: { customers: 2000, entries: 36_000, idBytes: 120_000 },
     channels: [{ name: "web", currency: "EUR" }, { name: "store" }],
   });
   expect(settings.sources).toEqual([
@@ -222,6 +228,7 @@ test("the configuration with every key", () => {
   expect(settings.models.map((model) => model.name)).toEqual(["retail", "levels-web", "levels-store"]);
   expect(edge).toEqual({
     server: { port: 7077, host: "127.0.0.1" },
+    checkpoints: { store: "folder", folder: "/var/lib/tidemark", everyMs: 30_000, messagesMax: 100_000 },
     nats: {
       url: "nats://localhost:4222",
       credentialsFile: "./shop.creds",

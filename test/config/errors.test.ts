@@ -117,7 +117,7 @@ models: []
 `;
   expect(errorsOf(text)).toMatchInlineSnapshot(`
     [
-      "tidemark.yaml:2:1: a: unknown key; known: name, clock, horizon, parkFor, parkedMax, futureTolerance, clockJumpMax, tickMs, partitions, layout, workers, replicas, ledgerInFlightMax, messageBytesMax, ordersPerCustomerMax, capacity, channels, sources, models, server, nats",
+      "tidemark.yaml:2:1: a: unknown key; known: name, clock, horizon, parkFor, parkedMax, futureTolerance, clockJumpMax, tickMs, partitions, layout, workers, replicas, ledgerInFlightMax, messageBytesMax, ordersPerCustomerMax, capacity, channels, sources, models, server, checkpoints, nats",
       "tidemark.yaml:3:9: models: found 0, expected a list of 1 to 16 models",
     ]
   `);
@@ -191,6 +191,17 @@ test("values of the wrong kind or beyond their limits", () => {
       "models[0].fullRefund: found "maybe", expected drop or keep",
       "server.port: found 70000, expected a whole number from 0 to 65535",
       "nats.url: found "two words", expected a URL such as nats://localhost:4222",
+    ]
+  `);
+});
+
+test("checkpoints and growth that can't work", () => {
+  const checkpoints = { store: "object", folder: "x", every: "10ms" };
+  expect(errorsOf({ models: [retail], checkpoints, capacity: { entries: 9, entriesMax: 8 } })).toMatchInlineSnapshot(`
+    [
+      "checkpoints.every: found 10ms, expected 100ms to 1d",
+      "checkpoints.folder: found a folder, expected none with store: object",
+      "capacity.entriesMax: found 8, expected at least entries, 9",
     ]
   `);
 });

@@ -14,7 +14,7 @@ replicas: 3
 ledgerInFlightMax: 2048
 messageBytesMax: 4MiB
 ordersPerCustomerMax: 50000
-capacity: { customers: 1000, entries: 9000, idBytes: 30000 }
+capacity: { customers: 1000, entries: 9000, idBytes: 30000, customersMax: 2000 }
 channels:
   web: { currency: EUR }
   store: {}
@@ -49,6 +49,7 @@ models:
     channels: [web, store]
     currency: EUR
 server: { port: 7077, host: 127.0.0.1 }
+checkpoints: { store: folder, folder: /var/lib/tidemark, every: 30s, messages: 100000 }
 nats:
   url: nats://localhost:4222
   credentialsFile: ./shop.creds

@@ -31,6 +31,7 @@ export const settings: Settings = {
   parkedMax: 1000,
   ordersPerCustomerMax: 100_000,
   capacity: { customers: 10_000, entries: 100_000, idBytes: 1_000_000 },
+  capacityMax: { customers: 40_000, entries: 400_000, idBytes: 4_000_000 },
   channels: [{ name: "web" }],
   sources: [
     {
@@ -319,9 +320,23 @@ export function partitionStatus(partition: number): PartitionStatus {
     capacity: settings.capacity,
   };
   const histogram = { buckets: [0.001, 0.01, 0.1], counts: [5, 3, 1, 1], sum: 0.42, count: 10 };
+  const checkpoint = {
+    position: 80,
+    madeAt: 1_767_225_600_000,
+    bytes: 4_321,
+    seconds: 0.25,
+    taken: 3,
+    failures: 1,
+    restores: 1,
+    restoreSeconds: 0.125,
+    fallbacks: 2,
+    growths: 4,
+    restored: 70,
+  };
   return {
     partition,
     worker: 0,
+    checkpoint,
     state: "running",
     position: 90,
     positionStamp: 1_767_225_600_500,

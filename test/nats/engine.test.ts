@@ -5,116 +5,11 @@ import { createEngine, type Engine, type EngineOptions } from "../../connectors/
 import type { Broker } from "../../connectors/nats/broker.js";
 import type { OwnerStatus } from "../../connectors/nats/owner.js";
 import { OrdersPublisher } from "../../connectors/nats/publisher.js";
-import { StreamReader } from "../../connectors/nats/reader.js";
 import { ensureOrdersStreams, partitionStreams } from "../../connectors/nats/streams.js";
-import { compileSettings, defaultConfig } from "../../runtime/config/index.js";
 import type { Settings } from "../../runtime/settings.js";
-import { partitionOf } from "../../runtime/subjects.js";
+import { ledgerLines as dump, allLedgerLines as ledgers, settled } from "../support/engine.js";
 import { serverVersions, TestServer } from "../support/nats.js";
-
-const never = new AbortController().signal;
-const text = new TextEncoder();
-const DAY = 86_400_000;
-
-function settingsWith(change: object = {}): Settings {
-  const capacity = { customers: 20_000, entries: 100_000, idBytes: 800_000 };
-  return compileSettings({ ...defaultConfig(), name: "t", partitions: 4, capacity, ...change });
-}
-
-interface Order {
-  readonly id: string;
-  readonly customer: string;
-  readonly time: number;
-  readonly amount: number;
-  readonly kind?: string;
-  readonly order?: string;
-}
-
-/** A made-up shop of a few hundred customers, some orders of each, and refunds. */
-function shop(count: number, from: number, step: number): Order[] {
-  return Array.from({ length: count }, (_, i) => {
-    const customer = `c${(i * 7_919) % 311}`;
-    const time = from + i * step;
-    if (i % 17 === 16)
-      return {
-        id: `r${i}`,
-        customer: `c${((i - 3) * 7_919) % 311}`,
-        time,
-        amount: 500,
-        kind: "refund",
-        order: `o${i - 3}`,
-      };
-    return { id: `o${i}`, customer, time, amount: 1_000 + ((i * 104_729) % 60_000) };
-  });
-}
-
-async function publish(broker: Broker, settings: Settings, orders: readonly Order[], silent = false): Promise<void> {
-  const publisher = new OrdersPublisher(broker, settings);
-  for (const order of orders) {
-    const id = `web/${order.kind ?? "order"}/${order.customer}/${order.id}/0`;
-    await publisher.publish(
-      partitionOf(order.customer, settings.partitions),
-      "web",
-      text.encode(JSON.stringify(order)),
-      { id, silent },
-    );
-  }
-  await publisher.flush();
-  publisher.close();
-}
-
-async function ledgers(broker: Broker, settings: Settings): Promise<string[]> {
-  const lines: string[] = [];
-  for (const { ledger } of partitionStreams(settings)) lines.push(...(await dump(broker, ledger)));
-  return lines;
-}
-
-async function dump(broker: Broker, stream: string): Promise<string[]> {
-  // Retried: a broker that was just restarted takes its time.
-  const { state } = await broker.apiRetried<{ state: { last_seq: number; messages: number } }>(
-    `STREAM.INFO.${stream}`,
-    {},
-    undefined,
-    never,
-  );
-  const reader = new StreamReader(broker, { stream, from: 1, messagesMax: 1_000, bytesMax: 2_000_000 });
-  const lines: string[] = [];
-  while (lines.length < state.messages) {
-    const { messages } = await reader.next(never, 10_000);
-    for (const message of messages) {
-      const headers = message.headerNames
-        .filter((name) => !name.startsWith("Nats-"))
-        .map((name) => `${name}=${message.header(name)}`);
-      lines.push(
-        `${message.sequence} ${message.subject} ${headers.join(" ")} ${new TextDecoder().decode(message.body)}`,
-      );
-    }
-  }
-  reader.close();
-  return lines;
-}
-
-/** Waits until everything in the input was applied and everything it caused is stored. */
-async function settled(engine: Engine): Promise<OwnerStatus[]> {
-  let found: OwnerStatus[] = [];
-  await expect
-    .poll(
-      async () => {
-        found = (await engine.status()) as OwnerStatus[];
-        return found.filter(
-          (p) =>
-            p.state === "running" &&
-            p.live &&
-            p.position >= p.streamLast &&
-            p.overdue === null &&
-            p.ledgerInFlight === 0,
-        ).length;
-      },
-      { timeout: 45_000, interval: 50 },
-    )
-    .toBe(partitionStreams(engine.settings).length);
-  return found;
-}
+import { DAY, never, publish, settingsWith, shop, text } from "../support/shop.js";
 
 describe.each(serverVersions)("the engine on nats-server $version", ({ binary }) => {
   let server: TestServer;

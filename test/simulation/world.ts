@@ -5,6 +5,7 @@
  */
 import { assert } from "vitest";
 import { Broker } from "../../connectors/nats/broker.js";
+import { emptyCheckpointCounts } from "../../connectors/nats/checkpointer.js";
 import { PartitionOwner } from "../../connectors/nats/owner.js";
 import { compileSettings } from "../../runtime/config/index.js";
 import { FatalError, RetryableError } from "../../runtime/errors.js";
@@ -99,7 +100,10 @@ class Engine {
       streams: STREAMS,
       seed: SEED,
       applyModel: "no",
-      acceptGap: false,
+      accepted: { gap: false, rewind: false, ledger: false },
+      store: undefined,
+      checkpoints: { everyMs: 60_000, messagesMax: 1_000_000 },
+      counts: emptyCheckpointCounts(),
       note: (text) => world.tell(text),
     });
     this.owner.run(this.#aborter.signal).then(

@@ -1,0 +1,205 @@
+/**
+ * Takes a partition's checkpoints while orders go on: a piece of at most a few milliseconds of work at a time, between
+ * batches of records, and each piece only once the store has taken the one before.
+ *
+ * A checkpoint is begun between two slices of the input, at ledger record n, and committed only once n is stored: the
+ * ledger is never behind what we go on from. Whatever goes wrong with one (a full disk, a broker that refuses, a store
+ * that is too slow) is told once, counted, and tried again at the next interval. It holds up nothing but itself.
+ */
+import { FatalError } from "../../runtime/errors.js";
+import type { Partition } from "../../runtime/partition.js";
+import type { CheckpointStore, CheckpointWriter } from "../checkpoints.js";
+import type { CheckpointStatus } from "../edge.js";
+import { reasonOf, sleep } from "./broker.js";
+
+export interface CheckpointerOptions {
+  readonly store: CheckpointStore;
+  readonly partition: Partition;
+  readonly everyMs: number;
+  /** And after so many messages. */
+  readonly messagesMax: number;
+  /** The sequence of the checkpoint that the partition was restored from, 0 for none. */
+  readonly stored: number;
+  /** Runs `work` between two slices, soon. */
+  readonly betweenSlices: <T>(work: () => T) => Promise<T>;
+  /** Resolves when the ledger's record of that number is stored, or the signal aborts. */
+  readonly ledgerReached: (number: number, signal: AbortSignal) => Promise<void>;
+  readonly counts: CheckpointCounts;
+  readonly note: (text: string) => void;
+}
+
+/** What outlives an owner: the partition's, as long as the process runs. */
+export type CheckpointCounts = { -readonly [K in keyof CheckpointStatus]: CheckpointStatus[K] };
+
+/** How often it is looked at whether one is due, at most. */
+const LOOK_MS_MAX = 1_000;
+/** Pieces that wait for the store: together with what the kernel keeps aside they are all that a slow store costs. */
+const WAITING_BYTES_MAX = 32 * 1_048_576;
+/** Pieces taken at once when the kernel has no more room for what it keeps aside. */
+const DRAIN_PIECES_MAX = 4;
+/** A store that does not take a piece for so long has failed; it is waited for all the same, so that nothing piles up. */
+const STORE_MS_MAX = 60_000;
+
+export function emptyCheckpointCounts(): CheckpointCounts {
+  return {
+    position: 0,
+    madeAt: 0,
+    bytes: 0,
+    seconds: 0,
+    taken: 0,
+    failures: 0,
+    restores: 0,
+    restoreSeconds: 0,
+    fallbacks: 0,
+    growths: 0,
+    restored: null,
+  };
+}
+
+export class Checkpointer {
+  readonly #options: CheckpointerOptions;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  /** The last piece was taken. */
+  #isWhole = false;
+  /** Sequence of the last one stored. */
+  #sequence: number;
+  /** When, and where, the last one was begun. */
+  #triedAt = performance.now();
+  #triedSequence: number;
+  /** What went wrong while pieces were taken ahead. */
+  #fault: unknown;
+  #told: string | undefined;
+
+  constructor(options: CheckpointerOptions) {
+    this.#options = options;
+    this.#sequence = options.stored;
+    this.#triedSequence = options.stored;
+  }
+
+  /** Until the signal aborts. Rejects only where the kernel is broken. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { everyMs } = this.#options;
+    while (!signal.aborted) {
+      await sleep(Math.min(LOOK_MS_MAX, everyMs / 2), signal);
+      if (!signal.aborted && this.#isDue) await this.take(signal);
+    }
+  }
+
+  /**
+   * To be called when the kernel has no room to keep more aside: takes pieces ahead of the store. Where too many wait
+   * already nothing is taken, and the kernel gives the checkpoint up.
+   */
+  drain(): void {
+    try {
+      for (let piece = 0; piece < DRAIN_PIECES_MAX && this.#waitingBytes < WAITING_BYTES_MAX; piece++)
+        if (!this.#takePiece()) return;
+    } catch (error) {
+      this.#fault = error; // `take` ends with it
+    }
+  }
+
+  /** One now. Nothing comes of it where the signal aborts before its end. */
+  async take(signal: AbortSignal): Promise<void> {
+    const { partition, store, counts, note } = this.#options;
+    const begun = performance.now();
+    this.#triedAt = begun;
+    this.#triedSequence = partition.position.sequence;
+    let writer: CheckpointWriter | undefined;
+    try {
+      const head = await this.#options.betweenSlices(() => partition.beginCheckpoint());
+      const { position, recordNumber } = head;
+      this.#isWhole = false;
+      this.#fault = undefined;
+      writer = await this.#limited(store.create(partition.partition, { ...position, number: recordNumber }));
+      let bytes = 0;
+      for (let piece = this.#nextPiece(); piece !== undefined; piece = this.#nextPiece()) {
+        signal.throwIfAborted();
+        bytes += piece.length;
+        if (piece.length > 0) await this.#limited(writer.write(piece));
+        // A store that answers at once must not keep the thread from its socket.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await this.#options.ledgerReached(recordNumber, signal);
+      signal.throwIfAborted();
+      await this.#limited(writer.commit());
+      this.#sequence = position.sequence;
+      counts.position = position.sequence;
+      counts.madeAt = Date.now();
+      counts.bytes = bytes;
+      counts.seconds = (performance.now() - begun) / 1_000;
+      counts.taken++;
+      this.#told = undefined;
+    } catch (error) {
+      partition.abandonCheckpoint();
+      await writer?.abandon();
+      if (isBroken(error)) throw error;
+      if (signal.aborted) return;
+      counts.failures++;
+      const reason = reasonOf(error);
+      if (reason !== this.#told)
+        note(
+          `partition ${partition.partition}: no checkpoint in ${store.shown}: ${reason}; trying again in ${this.#options.everyMs / 1_000} s`,
+        );
+      this.#told = reason;
+    } finally {
+      this.#waiting = [];
+      this.#waitingBytes = 0;
+      this.#isWhole = true;
+    }
+  }
+
+  /** The same for the last time, where something has changed; `run` must have ended. */
+  async takeLast(signal: AbortSignal): Promise<void> {
+    if (this.#options.partition.position.sequence !== this.#sequence) await this.take(signal);
+  }
+
+  get #isDue(): boolean {
+    const { partition, everyMs, messagesMax } = this.#options;
+    const { sequence } = partition.position;
+    if (sequence === this.#sequence) return false;
+    return sequence - this.#triedSequence >= messagesMax || performance.now() - this.#triedAt >= everyMs;
+  }
+
+  #nextPiece(): Uint8Array | undefined {
+    if (this.#fault !== undefined) throw this.#fault;
+    if (this.#waiting.length === 0) this.#takePiece();
+    const piece = this.#waiting.shift();
+    this.#waitingBytes -= piece?.length ?? 0;
+    return piece;
+  }
+
+  /** From the kernel to those that wait. False where there is none any more. */
+  #takePiece(): boolean {
+    const piece = this.#isWhole ? undefined : this.#options.partition.nextCheckpointChunk();
+    if (piece === undefined) {
+      this.#isWhole = true;
+      return false;
+    }
+    this.#waiting.push(piece);
+    this.#waitingBytes += piece.length;
+    return true;
+  }
+
+  /** Tells of a store that does not answer, frees what the kernel keeps for it, and goes on waiting. */
+  async #limited<T>(work: Promise<T>): Promise<T> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#options.partition.abandonCheckpoint();
+      this.#options.note(`${this.#options.store.shown} has not answered for ${STORE_MS_MAX / 1_000} s`);
+    }, STORE_MS_MAX);
+    try {
+      const result = await work;
+      if (late) throw new Error("the store was too slow");
+      return result;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** The kernel itself, not its store. */
+function isBroken(error: unknown): boolean {
+  return error instanceof WebAssembly.RuntimeError || (error instanceof FatalError && error.code === "KERNEL_FAULT");
+}
