@@ -117,6 +117,16 @@ export function deadStream(layout: Layout): string {
   return streamOf(layout, "dead");
 }
 
+/** Bucket of the object store. */
+export function checkpointsBucket(layout: Layout): string {
+  return streamOf(layout, "checkpoints");
+}
+
+/** Of the layout's checkpoints, within the folder for all of them. */
+export function checkpointsFolder({ name, layout }: Layout): string {
+  return layout === 1 ? name : `${name}_l${layout}`;
+}
+
 /** All dead letters, of every partition. */
 export function deadSubjects(name: string): string {
   return `${name}.dead.>`;

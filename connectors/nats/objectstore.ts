@@ -1,5 +1,5 @@
 /**
- * Checkpoints in the broker's object store: bucket `<name>_checkpoints`, objects `<partition>/<checkpoint's name>`, as
+ * Checkpoints in the broker's object store: objects `<partition>/<checkpoint's name>`, as
  * `nats object ls` shows them and `nats object get` reads them.
  *
  * An object is its pieces, on a subject of their own, and then its description: it is there once that is stored. The
@@ -52,9 +52,9 @@ export class CheckpointBucket implements CheckpointStore {
   readonly #replicas: number;
   #isMade = false;
 
-  constructor(broker: Broker, name: string, replicas: number) {
+  constructor(broker: Broker, bucket: string, replicas: number) {
     this.#broker = broker;
-    this.#bucket = `${name}_checkpoints`;
+    this.#bucket = bucket;
     this.#stream = `OBJ_${this.#bucket}`;
     this.#replicas = replicas;
     this.shown = `bucket ${this.#bucket}`;

@@ -6,6 +6,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { FatalError, TidemarkError } from "../../runtime/errors.js";
 import type { Capacity } from "../../runtime/settings.js";
 import type { StateRow } from "../../runtime/state.js";
+import { checkpointsBucket, checkpointsFolder } from "../../runtime/subjects.js";
 import type { CheckpointStore } from "../checkpoints.js";
 import type { ModelCounts } from "../edge.js";
 import { CheckpointFolder } from "../file/checkpointfolder.js";
@@ -114,8 +115,8 @@ function storeOf(broker: Broker): CheckpointStore | undefined {
   const { checkpoints, settings } = start;
   if (checkpoints === undefined) return undefined;
   return checkpoints.folder === undefined
-    ? new CheckpointBucket(broker, settings.name, settings.replicas)
-    : new CheckpointFolder(join(checkpoints.folder, settings.name));
+    ? new CheckpointBucket(broker, checkpointsBucket(settings), settings.replicas)
+    : new CheckpointFolder(join(checkpoints.folder, checkpointsFolder(settings)));
 }
 
 async function discardAll(store: CheckpointStore, partition: number, note: (text: string) => void): Promise<void> {

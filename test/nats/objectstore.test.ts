@@ -14,10 +14,10 @@ describe.each(serverVersions)("checkpoints in the object store of nats-server $v
   });
   afterEach(() => server.stop());
 
-  storeContract(() => new CheckpointBucket(broker, "t", 1));
+  storeContract(() => new CheckpointBucket(broker, "t_checkpoints", 1));
 
   test("nothing of what was removed or abandoned stays in the stream", async () => {
-    const store = new CheckpointBucket(broker, "t", 1);
+    const store = new CheckpointBucket(broker, "t_checkpoints", 1);
     for (const sequence of [1, 2, 3, 4]) await write(store, 0, sequence, bytesOf(sequence));
     const writer = await store.create(0, key(5));
     await writer.write(bytesOf(5));
@@ -28,7 +28,7 @@ describe.each(serverVersions)("checkpoints in the object store of nats-server $v
   });
 
   test("an object is what other clients expect: size, pieces and digest", async () => {
-    await write(new CheckpointBucket(broker, "t", 1), 3, 8, bytesOf(8));
+    await write(new CheckpointBucket(broker, "t_checkpoints", 1), 3, 8, bytesOf(8));
     const name = "3/0000000000000008-1700000000008-24";
     const subject = `$O.t_checkpoints.M.${Buffer.from(name).toString("base64").replaceAll("+", "-").replaceAll("/", "_")}`;
     const { message } = await broker.api<{ message: { data: string } }>("STREAM.MSG.GET.OBJ_t_checkpoints", {
