@@ -122,7 +122,7 @@ async function tried(
     note(`${which} does not serve: ${detail}; trying an older one`);
     const remedy =
       "Restore the ledger's stream. Or let its numbers go on behind what was lost; what readers have not read of it " +
-      `is then gone: nats stream purge ${streams.ledger} --seq ${number + 1}`;
+      `is then gone: nats stream purge ${streams.ledger} --seq ${number + 1} (2.9.10 does not do that, a newer nats-server does)`;
     return new FatalError("LEDGER_REWOUND", detail, { remedy });
   }
   try {

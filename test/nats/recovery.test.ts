@@ -281,8 +281,14 @@ describe.each(serverVersions)("recovery on nats-server $version", ({ binary }) =
     const refused = await failure(await start(settings));
     expect(refused.code).toBe("LEDGER_REWOUND");
     await stop();
+    // A store of 2.9.10 is read by the newer server, too.
+    const newest = serverVersions.at(-1)?.binary ?? binary;
+    if (newest !== binary) {
+      Object.assign(server, { binary: newest });
+      await server.restart();
+    }
     const [, stream = "", seq = ""] = /nats stream purge (\S+) --seq (\d+)/.exec(refused.remedy) ?? [];
-    await purge(stream, Number(seq));
+    await broker.apiRetried(`STREAM.PURGE.${stream}`, { seq: Number(seq) }, 10_000);
     const engine = await start(settings);
     expect((await settled(engine))[0]?.checkpoint).toMatchObject({ restores: 1, fallbacks: 0 });
     await publish(broker, settings, [{ id: "new", customer: "new", time: Date.now(), amount: 9_900 }]);
