@@ -281,7 +281,7 @@ export class LedgerWriter {
   #recover(reason: string): void {
     this.#refused++;
     if (this.#recovering || this.#failure) return;
-    if (reason !== this.#told) this.#onTrouble(reason);
+    if (reason !== this.#told && this.inFlight > 0) this.#onTrouble(reason);
     this.#told = reason;
     this.#recovering = true;
     this.#unlisten();

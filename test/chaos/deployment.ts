@@ -3,7 +3,16 @@
  * moment; and the supervisor that starts what ended again, as systemd would.
  */
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Broker, connectBroker } from "../../connectors/nats/broker.js";
@@ -21,7 +30,7 @@ const NOTES_MAX = 200;
 export class EngineProcess {
   readonly #args: readonly string[];
   readonly #folder: string;
-  readonly #notes: string[];
+  readonly #note: (text: string) => void;
   #child: ChildProcess | undefined;
   #page = "";
   #wanted = false;
@@ -33,11 +42,11 @@ export class EngineProcess {
     readonly name: string,
     folder: string,
     args: readonly string[],
-    notes: string[],
+    note: (text: string) => void,
   ) {
     this.#folder = folder;
     this.#args = args;
-    this.#notes = notes;
+    this.#note = note;
   }
 
   get running(): boolean {
@@ -83,11 +92,6 @@ export class EngineProcess {
     });
   }
 
-  #note(text: string): void {
-    this.#notes.push(`${new Date().toISOString().slice(11, 23)} ${this.name}: ${text}`);
-    if (this.#notes.length > NOTES_MAX) this.#notes.shift();
-  }
-
   /** It is started again after the supervisor's pause and `downMs`. */
   async kill(downMs: number): Promise<void> {
     const child = this.#child;
@@ -121,6 +125,13 @@ export class EngineProcess {
 
 export class Deployment {
   readonly notes: string[] = [];
+  /** Folder of the checkpoints of all engines. */
+  readonly checkpoints: string;
+  /** Files of checkpoints that were spoilt. */
+  spoilt = 0;
+  /** Starts from a checkpoint, and checkpoints that could not be used, as the engines say them. */
+  restores = 0;
+  fallbacks = 0;
   readonly counts: Record<string, number> = {};
   readonly main: EngineProcess;
   readonly #engines: EngineProcess[] = [];
@@ -136,13 +147,16 @@ export class Deployment {
     /** Straight to the broker. */
     readonly broker: Broker,
   ) {
+    this.checkpoints = checkpointsIn(folder);
     this.main = this.engine("engine");
   }
 
-  static async start(binary: string, config: object): Promise<Deployment> {
+  /** `config` without its checkpoints: they are kept in a folder of the deployment or in its broker, and taken often. */
+  static async start(binary: string, config: object, store: "folder" | "object"): Promise<Deployment> {
     const folder = mkdtempSync(join(tmpdir(), "tidemark-chaos-"));
     const file = join(folder, "tidemark.yaml");
-    writeFileSync(file, JSON.stringify(config)); // JSON is YAML
+    const checkpoints = { store, ...(store === "folder" ? { folder: checkpointsIn(folder) } : {}), every: "300ms" };
+    writeFileSync(file, JSON.stringify({ ...config, checkpoints })); // JSON is YAML
     const natsConfig = join(folder, "nats.conf");
     writeFileSync(natsConfig, `ping_interval: "${BROKER_PATIENCE_MS / 3}ms"\nping_max: 2\n`);
     const server = await EmbeddedServer.start({ folder, binary, configFile: natsConfig });
@@ -155,9 +169,16 @@ export class Deployment {
     const folder = join(this.folder, name);
     mkdirSync(folder, { recursive: true });
     const args = ["run", "-c", this.config, "--nats", this.line.url, "--port", "0", "--log", "json"];
-    const engine = new EngineProcess(name, folder, args, this.notes);
+    const engine = new EngineProcess(name, folder, args, (text) => this.#note(name, text));
     this.#engines.push(engine);
     return engine;
+  }
+
+  #note(name: string, text: string): void {
+    this.notes.push(`${new Date().toISOString().slice(11, 23)} ${name}: ${text}`);
+    if (this.notes.length > NOTES_MAX) this.notes.shift();
+    this.restores += text.split("restored from its checkpoint").length - 1;
+    this.fallbacks += text.split("trying an older one").length - 1;
   }
 
   get failures(): string[] {
@@ -170,7 +191,7 @@ export class Deployment {
 
   /** Begins the fault; `settled` waits for the end of all that were begun. */
   inflict(fault: Fault): void {
-    this.notes.push(`${new Date().toISOString().slice(11, 23)} fault: ${JSON.stringify(fault)}`);
+    this.#note("fault", JSON.stringify(fault));
     this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1;
     this.#underWay.push(this.#carryOut(fault));
   }
@@ -210,12 +231,44 @@ export class Deployment {
         return;
       case "dropConsumers":
         return this.#dropConsumers();
+      case "spoilCheckpoint":
+        return this.#spoilCheckpoint(fault.which, fault.how);
+      case "refuseCheckpoints": {
+        // In the place of their folder stands a file: what is open can be written on, nothing new can be made there.
+        const away = `${this.checkpoints}-away`;
+        if (existsSync(away) || !existsSync(this.checkpoints)) return;
+        renameSync(this.checkpoints, away);
+        writeFileSync(this.checkpoints, "");
+        await sleep(fault.forMs);
+        rmSync(this.checkpoints);
+        renameSync(away, this.checkpoints);
+        return;
+      }
       case "secondOwner": {
         const second = this.engine(`second-${this.#engines.length}`);
         second.start();
         await sleep(fault.forMs);
         await second.stop(fault.kill ? "SIGKILL" : "SIGINT");
       }
+    }
+  }
+
+  /** One of those that are stored, or under way. */
+  #spoilCheckpoint(which: number, how: "flip" | "cut" | "empty"): void {
+    try {
+      const files = readdirSync(this.checkpoints, { recursive: true, encoding: "utf8" })
+        .filter((name) => /\.(checkpoint|tmp)$/.test(name))
+        .sort();
+      const file = files[Math.floor(which * files.length)];
+      if (file === undefined) return;
+      const path = join(this.checkpoints, file);
+      const bytes = readFileSync(path);
+      const at = Math.floor(which * 7_919 * bytes.length) % Math.max(1, bytes.length);
+      if (how === "flip") bytes[at] = (bytes[at] ?? 0) ^ 4;
+      writeFileSync(path, how === "flip" ? bytes : bytes.subarray(0, how === "cut" ? at : 0));
+      this.spoilt++;
+    } catch {
+      // An engine has removed it meanwhile, or it is away.
     }
   }
 
@@ -262,6 +315,10 @@ export class Deployment {
   trace(): string {
     return this.notes.join("\n");
   }
+}
+
+function checkpointsIn(folder: string): string {
+  return join(folder, "checkpoints");
 }
 
 export function sleep(ms: number): Promise<void> {

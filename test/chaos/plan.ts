@@ -10,6 +10,8 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: "stall"; readonly forMs: number; readonly thenCut: boolean }
   | { readonly kind: "halfOpen" }
   | { readonly kind: "dropConsumers" }
+  | { readonly kind: "spoilCheckpoint"; readonly which: number; readonly how: "flip" | "cut" | "empty" }
+  | { readonly kind: "refuseCheckpoints"; readonly forMs: number }
   | { readonly kind: "secondOwner"; readonly forMs: number; readonly kill: boolean }
 );
 export type FaultKind = Fault["kind"];
@@ -24,6 +26,8 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   stall: 2,
   halfOpen: 0.3,
   dropConsumers: 2,
+  spoilCheckpoint: 3,
+  refuseCheckpoints: 1,
   secondOwner: 2,
 };
 /** The broker drops a client that does not answer for this long (see deployment.ts). */
@@ -60,6 +64,15 @@ function faultOf(random: Random, at: number): Fault {
         forMs: random.chance(0.3) ? 5_000 + random.below(2_000) : random.below(1_500),
         thenCut: random.chance(0.5),
       };
+    case "spoilCheckpoint":
+      return {
+        at,
+        kind,
+        which: random.uniform(),
+        how: (["flip", "flip", "cut", "empty"] as const)[random.below(4)] ?? "flip",
+      };
+    case "refuseCheckpoints":
+      return { at, kind, forMs: random.below(3_000) };
     case "secondOwner":
       return { at, kind, forMs: 500 + random.below(5_000), kill: random.chance(0.5) };
     default:

@@ -35,6 +35,9 @@ export interface ChaosOptions {
 export interface Passed {
   readonly faults: Readonly<Record<string, number>>;
   readonly engineStarts: number;
+  /** Partitions that went on from a checkpoint, and checkpoints that could not be used. */
+  readonly restores: number;
+  readonly fallbacks: number;
   readonly messages: number;
   readonly records: number;
   readonly rows: number;
@@ -63,7 +66,7 @@ const WORDS: SettingsWords = {
 
 export async function chaos({ binary, seed, durationMs, meanGapMs, customers }: ChaosOptions): Promise<Passed> {
   const settings = compileSettings(CONFIG as Parameters<typeof compileSettings>[0]);
-  const deployment = await Deployment.start(binary, CONFIG);
+  const deployment = await Deployment.start(binary, CONFIG, seed % 3 === 0 ? "object" : "folder");
   const { broker, main } = deployment;
   try {
     const streams = await ensureStreams(broker, settings);
@@ -138,6 +141,8 @@ export async function chaos({ binary, seed, durationMs, meanGapMs, customers }: 
     return {
       faults: deployment.counts,
       engineStarts: deployment.engineStarts,
+      restores: deployment.restores,
+      fallbacks: deployment.fallbacks,
       messages: count(inputs),
       records: count(ledgers),
       rows: lines.length,

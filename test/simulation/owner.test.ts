@@ -1,10 +1,16 @@
 /**
- * The owner of a partition, its reader, ledger and ticker, the real ones, on virtual time against a broker in memory:
+ * The owner of a partition, its reader, ledger, ticker, checkpoints and recovery, the real ones, on virtual time against
+ * a broker and a disk in memory:
  * thousands of seeds a minute. SIMULATION_SEEDS=n runs so many, SIMULATION_SEED=n that one alone (the same to the
  * millisecond).
  */
-import { assert, test } from "vitest";
-import { type Outcome, simulate } from "./world.js";
+import { assert, test, vi } from "vitest";
+import { disk, type Outcome, simulate } from "./world.js";
+
+vi.mock("node:fs/promises", () => {
+  const calls = ["mkdir", "open", "readdir", "rename", "rm", "stat"] as const;
+  return Object.fromEntries(calls.map((call) => [call, (...args: [string, string]) => disk?.[call](...args)]));
+});
 
 const SEED = process.env["SIMULATION_SEED"];
 const SEEDS = SEED === undefined ? Number(process.env["SIMULATION_SEEDS"] ?? 200) : 1;
@@ -29,7 +35,12 @@ test(
     }
     const messages = sum((outcome) => outcome.messages);
     const records = sum((outcome) => outcome.records);
-    console.log(`simulated ${SEEDS} seeds: ${JSON.stringify({ ends, faults, messages, records, cpuSeconds })}`);
+    const checkpoints = sum((outcome) => outcome.checkpoints);
+    const restores = sum((outcome) => outcome.restores);
+    const fallbacks = sum((outcome) => outcome.fallbacks);
+    console.log(
+      `simulated ${SEEDS} seeds: ${JSON.stringify({ ends, faults, messages, records, checkpoints, restores, fallbacks, cpuSeconds })}`,
+    );
     if (SEEDS >= 100) assert(records > 10 * SEEDS, "the simulation gives records to compare");
   },
   patience,

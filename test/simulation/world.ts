@@ -4,6 +4,7 @@
  * record once, in order, byte for byte; or the owner has stopped with the error that names what happened.
  */
 import { assert } from "vitest";
+import { CheckpointFolder } from "../../connectors/file/checkpointfolder.js";
 import { Broker } from "../../connectors/nats/broker.js";
 import { emptyCheckpointCounts } from "../../connectors/nats/checkpointer.js";
 import { PartitionOwner } from "../../connectors/nats/owner.js";
@@ -18,6 +19,7 @@ import { HORIZON, MODELS, PARK_FOR } from "../chaos/shop.js";
 import { kernelModule, SEED } from "../support/kernel-driver.js";
 import { SimBroker, type SimMessage } from "./broker.js";
 import { SimConnection } from "./connection.js";
+import { running, SimDisk } from "./disk.js";
 import { giveBackMemories, poolMemories } from "./memory.js";
 import { Orders } from "./orders.js";
 import { VirtualTime } from "./time.js";
@@ -46,6 +48,9 @@ const FAULTS = [
   "secondOwner",
   "brokerClock",
   "machineClock",
+  "killMachine",
+  "fillDisk",
+  "flipBit",
 ] as const;
 /** Seconds are a fifth of one: what time alone causes comes sooner. */
 const quick = <T>(words: T): T =>
@@ -70,10 +75,18 @@ export interface Outcome {
   readonly faults: Readonly<Partial<Record<Fault, number>>>;
   readonly messages: number;
   readonly records: number;
+  /** Checkpoints stored, starts from one, and checkpoints that did not serve. */
+  readonly checkpoints: number;
+  readonly restores: number;
+  readonly fallbacks: number;
 }
+
+/** Of the seed that runs now. */
+export let disk: SimDisk | undefined;
 
 export async function simulate(seed: number): Promise<Outcome> {
   const world = new World(seed);
+  disk = world.disk;
   try {
     return await world.run();
   } catch (error) {
@@ -101,12 +114,13 @@ class Engine {
       seed: SEED,
       applyModel: "no",
       accepted: { gap: false, rewind: false, ledger: false },
-      store: undefined,
-      checkpoints: { everyMs: 60_000, messagesMax: 1_000_000 },
-      counts: emptyCheckpointCounts(),
-      note: (text) => world.tell(text),
+      store: world.hasStore ? new CheckpointFolder("/checkpoints") : undefined,
+      checkpoints: { everyMs: world.checkpointMs, messagesMax: 100 },
+      counts: world.counts,
+      note: (text) => world.hear(text),
     });
-    this.owner.run(this.#aborter.signal).then(
+    const run = () => this.owner.run(this.#aborter.signal);
+    running.run(this, run).then(
       () => {
         this.ended = null;
       },
@@ -138,6 +152,11 @@ class World {
   readonly random: Random;
   readonly time = new VirtualTime(START);
   readonly broker: SimBroker;
+  readonly disk: SimDisk;
+  /** Some seeds have no checkpoints: every start reads the input anew. */
+  readonly hasStore: boolean;
+  readonly checkpointMs: number;
+  readonly counts = emptyCheckpointCounts();
   isUp = true;
   readonly #settings: Settings;
   readonly #faults: Partial<Record<Fault, number>> = {};
@@ -149,6 +168,9 @@ class World {
 
   constructor(seed: number) {
     this.random = new Random(seed, 3);
+    this.disk = new SimDisk(this.time, this.random);
+    this.hasStore = this.random.chance(0.8);
+    this.checkpointMs = 100 + this.random.below(600);
     this.broker = new SimBroker(
       () => this.time.now,
       (ms, run) => this.time.after(ms, run),
@@ -156,6 +178,26 @@ class World {
     this.broker.addStream(STREAMS.input, ["sim.orders.0."]);
     this.broker.addStream(STREAMS.ledger, ["sim.migrations.0.", "sim.dead.0."]);
     this.#settings = { ...SETTINGS, ledgerInFlightMax: this.random.chance(0.5) ? 1 + this.random.below(8) : 256 };
+  }
+
+  /** What an engine notes. Of its checkpoints it may only say what came of losses and of flipped bits. */
+  hear(text: string): void {
+    this.tell(text);
+    const restored = Number(/restored from its checkpoint at message (\d+)/.exec(text)?.[1]);
+    const isWrong =
+      (restored < this.#committed && this.#faults.flipBit === undefined && this.#lostMessages === 0) ||
+      (/does not serve/.test(text) && this.#lostMessages === 0) ||
+      (/can't be used/.test(text) && this.#faults.flipBit === undefined);
+    if (isWrong) this.#wrong ??= new Error(`without a reason: ${text}`);
+  }
+  #wrong: Error | undefined;
+  /** Position of the newest checkpoint that was stored for good. */
+  #committed = 0;
+
+  /** To be called between all events: true where an owner has stopped. */
+  #look(): boolean {
+    this.#committed = Math.max(this.#committed, this.counts.position);
+    return this.#failure !== undefined;
   }
 
   tell(text: string): void {
@@ -172,7 +214,7 @@ class World {
       this.#publishOrders(durationMs);
       this.#inflictFaults(durationMs);
       this.#start();
-      await time.run(() => this.#failure !== undefined || time.now >= START + durationMs, durationMs + 1);
+      await time.run(() => this.#look() || time.now >= START + durationMs, durationMs + 1);
       this.#heal();
       const healedAt = time.now;
       const isSettled = () => {
@@ -182,7 +224,7 @@ class World {
       };
       // An owner that was cut off has to find out what happened before it is asked.
       const settled = await time.run(
-        () => this.#failure !== undefined || (time.now > healedAt + NOTICE_MS && isSettled()),
+        () => this.#look() || (time.now > healedAt + NOTICE_MS && isSettled()),
         SETTLE_MS_MAX,
       );
       if (this.#failure === undefined) {
@@ -337,6 +379,20 @@ class World {
           this.#jumped = true;
           time.machineAheadMs -= 10 * CLOCK_JUMP_MS;
         }
+        return;
+      case "killMachine":
+        for (const engine of this.#engines) if (engine.isRunning) engine.kill();
+        this.disk.losePower();
+        time.after(random.below(1_000), () => this.#start());
+        return;
+      case "fillDisk":
+        this.disk.isFull = true;
+        time.after(random.below(3_000), () => {
+          this.disk.isFull = false;
+        });
+        return;
+      case "flipBit":
+        this.disk.flipBit();
     }
   }
 
@@ -355,6 +411,7 @@ class World {
     this.isUp = true;
     this.broker.refusing.clear();
     this.broker.loses = () => "nothing";
+    this.disk.isFull = false;
     for (const second of this.#engines.slice(1)) second.kill();
     this.#main.connection.stall(0);
     if (this.random.chance(0.5))
@@ -363,10 +420,13 @@ class World {
   }
 
   #judge(): Outcome {
+    if (this.#wrong !== undefined) throw this.#wrong;
     const failure = this.#failure;
     const input = this.broker.messages(STREAMS.input);
     const ledger = this.broker.messages(STREAMS.ledger);
-    const outcome = { faults: this.#faults, messages: input.length, records: ledger.length };
+    const { taken: checkpoints, restores, fallbacks } = this.counts;
+    const counts = { messages: input.length, records: ledger.length, checkpoints, restores, fallbacks };
+    const outcome = { faults: this.#faults, ...counts };
     if (failure !== undefined) {
       const code = failure instanceof FatalError ? failure.code : "";
       const rightly =
