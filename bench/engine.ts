@@ -29,7 +29,20 @@ export async function withEngine<T>(
   const folder = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
   const file = join(folder, "tidemark.yaml");
   writeFileSync(file, JSON.stringify(config)); // JSON is YAML
-  const args = [COMMAND, "run", "--config", file, "--nats", nats, "--host", "127.0.0.1", "--port", "0", "--data", folder];
+  const args = [
+    COMMAND,
+    "run",
+    "--config",
+    file,
+    "--nats",
+    nats,
+    "--host",
+    "127.0.0.1",
+    "--port",
+    "0",
+    "--data",
+    folder,
+  ];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);

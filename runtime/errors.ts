@@ -20,7 +20,8 @@ const REMEDY = {
     "The ledger holds other records than the input gives. See that no one else writes to it. Then start with " +
     "--accept-ledger to go on behind what it holds, or remove its stream and start with --discard-checkpoints to make it again.",
   STREAM_REWOUND:
-    "The input stream lost messages that were already applied. Restore the stream, or start with --accept-rewind to go on without what they did.",
+    "The input stream lost messages that were already applied. Restore the stream, or start with --accept-rewind to go on " +
+    "without what they did. Where this is another broker than before, start with --discard-checkpoints.",
   STREAM_GAP: "Messages are missing from the input stream. Restore them, or start with --accept-gap.",
   CLOCK_JUMP:
     "Mend the clock that is wrong, then restart. A message that keeps a wrong stamp can be deleted from its stream " +

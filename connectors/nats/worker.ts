@@ -3,25 +3,22 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parentPort, workerData } from "node:worker_threads";
-import { FatalError, TidemarkError } from "../../runtime/errors.js";
-import type { Capacity } from "../../runtime/settings.js";
+import { TidemarkError } from "../../runtime/errors.js";
 import type { StateRow } from "../../runtime/state.js";
 import { checkpointsBucket, checkpointsFolder } from "../../runtime/subjects.js";
 import type { CheckpointStore } from "../checkpoints.js";
 import type { ModelCounts } from "../edge.js";
 import { CheckpointFolder } from "../file/checkpointfolder.js";
 import { type Broker, connectBroker } from "./broker.js";
-import { grown } from "./capacity.js";
 import { type CheckpointCounts, emptyCheckpointCounts } from "./checkpointer.js";
 import { addCounts } from "./counts.js";
+import { keep } from "./keeper.js";
 import { CheckpointBucket } from "./objectstore.js";
-import { PartitionOwner } from "./owner.js";
+import type { PartitionOwner } from "./owner.js";
 import type { FromWorker, PlainError, Question, StatePart, WorkerStart } from "./thread.js";
 import { Turns } from "./turns.js";
 
 const PROGRESS_MS = 250;
-/** A partition is restarted from its checkpoint so many times; then it is a fault that stays. */
-const FAULTS_MAX = 3;
 const DRAIN_MS_MAX = 60_000;
 /** Answers about the state under way at a time: each holds its rows. */
 const STATES_MAX = 2;
@@ -61,53 +58,26 @@ async function main(): Promise<void> {
   await broker.close();
 }
 
-/** Owns a partition until the engine stops: what can be mended by a restart from the newest checkpoint is. */
+/** Owns a partition until the engine stops. */
 async function own(broker: Broker, partition: number): Promise<void> {
   const streams = start.streams.find((found) => found.partition === partition);
   if (streams === undefined) throw new RangeError(`partition ${partition} is not this worker's`);
-  const note = (text: string) => tell({ kind: "note", text });
-  const store = storeOf(broker);
   const kept = emptyCheckpointCounts();
   counts.set(partition, kept);
-  let { settings } = start;
+  const owner = {
+    ...start,
+    broker,
+    streams,
+    turns,
+    store: storeOf(broker),
+    checkpoints: start.checkpoints ?? { everyMs: Number.POSITIVE_INFINITY, messagesMax: Number.POSITIVE_INFINITY },
+    counts: kept,
+    note: (text: string) => tell({ kind: "note", text }),
+  };
   try {
-    if (start.discardCheckpoints && store !== undefined) await discardAll(store, partition, note);
-    for (let faults = 1; ; ) {
-      const owner = new PartitionOwner({
-        ...start,
-        settings,
-        broker,
-        streams,
-        turns,
-        store,
-        checkpoints: start.checkpoints ?? { everyMs: Number.POSITIVE_INFINITY, messagesMax: Number.POSITIVE_INFINITY },
-        counts: kept,
-        note,
-      });
-      owners.set(partition, owner);
-      try {
-        await owner.run(aborter.signal);
-        return;
-      } catch (error) {
-        const capacity = largerFor(error, owner);
-        if (capacity !== undefined) {
-          const shown = `${capacity.customers} customers, ${capacity.entries} entries of the log, ${capacity.idBytes} bytes of ids`;
-          note(`${(error as Error).message}; restarting it with room for ${shown}`);
-          settings = { ...settings, capacity };
-          kept.growths++;
-        } else if (faults < FAULTS_MAX && isMended(error, owner)) {
-          faults++;
-          note(`partition ${partition}: ${(error as Error).message}; restarting it from its newest checkpoint`);
-        } else throw error;
-        kept.restored = null;
-      }
-    }
+    await keep(owner, start.discardCheckpoints, (current) => owners.set(partition, current), aborter.signal);
   } catch (error) {
-    const told =
-      error instanceof WebAssembly.RuntimeError
-        ? new FatalError("KERNEL_FAULT", `partition ${partition}: ${error.message}`, { cause: error })
-        : error;
-    tell({ kind: "failed", partition, error: plain(told) });
+    tell({ kind: "failed", partition, error: plain(error) });
   }
 }
 
@@ -117,27 +87,6 @@ function storeOf(broker: Broker): CheckpointStore | undefined {
   return checkpoints.folder === undefined
     ? new CheckpointBucket(broker, checkpointsBucket(settings), settings.replicas)
     : new CheckpointFolder(join(checkpoints.folder, checkpointsFolder(settings)));
-}
-
-async function discardAll(store: CheckpointStore, partition: number, note: (text: string) => void): Promise<void> {
-  for (const checkpoint of await store.list(partition)) {
-    await store.discard(partition, checkpoint);
-    note(`partition ${partition}: the checkpoint at message ${checkpoint.sequence} is put aside`);
-  }
-}
-
-/** What a partition that was full is to have; undefined where it was something else, or has reached its limit. */
-function largerFor(error: unknown, { partition }: PartitionOwner): Capacity | undefined {
-  if (partition === undefined || !(error instanceof FatalError && error.code === "PARTITION_FULL")) return undefined;
-  const stats = partition.stats();
-  return grown(stats.capacity, stats, start.settings.capacityMax);
-}
-
-/** A kernel that trapped; or what recovery, which looks at older checkpoints, may find a way around. */
-function isMended(error: unknown, { partition }: PartitionOwner): boolean {
-  if (error instanceof WebAssembly.RuntimeError) return true;
-  if (partition === undefined || !(error instanceof FatalError)) return false;
-  return error.code === "LEDGER_REWOUND" || (error.code === "STREAM_REWOUND" && start.accepted.rewind);
 }
 
 async function answer(question: Question): Promise<unknown> {
