@@ -35,9 +35,22 @@ export interface CheckpointStatus {
   readonly restored: number | null;
 }
 
-export interface PartitionStatus {
-  readonly partition: number;
+/** Of the worker thread that owns a partition: the same in each of its partitions. */
+export interface ThreadStatus {
   readonly worker: number;
+  readonly eventLoopDelaySeconds: {
+    readonly mean: number;
+    readonly p50: number;
+    readonly p99: number;
+    readonly max: number;
+  };
+  /** Answers about the state under way, each of which holds its rows; and those refused because of too many. */
+  readonly stateAnswers: number;
+  readonly stateAnswersRefused: number;
+}
+
+export interface PartitionStatus extends ThreadStatus {
+  readonly partition: number;
   readonly state: "starting" | "replaying" | "running" | "stopped" | "failed" | "silent";
   readonly error?: string;
   readonly position: number;
@@ -56,12 +69,10 @@ export interface PartitionStatus {
   readonly checkpoint: CheckpointStatus;
   readonly applySeconds: HistogramValue;
   readonly delaySeconds: HistogramValue;
-  readonly eventLoopDelaySeconds: {
-    readonly mean: number;
-    readonly p50: number;
-    readonly p99: number;
-    readonly max: number;
-  };
+  /** The most messages that ever waited to be applied, received and in the kernel's input region. */
+  readonly bufferedMax: number;
+  /** That ticks have waited for those of the thread's other partitions. */
+  readonly tickWaitSeconds: number;
   readonly stats: PartitionStats;
 }
 

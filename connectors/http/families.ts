@@ -145,6 +145,16 @@ export const FAMILIES: readonly Family[] = [
     "Restarts of a full partition into larger capacities.",
     (s) => s.checkpoint.growths,
   ),
+  all("gauge", "ledger_in_flight_max", "Ledger records that may be in flight, a partition.", function* ({ settings }) {
+    yield { labels: {}, value: settings.ledgerInFlightMax };
+  }),
+  one("gauge", "input_buffered_messages_max", "Most messages that ever waited to be applied.", (s) => s.bufferedMax),
+  one(
+    "counter",
+    "tick_wait_seconds_total",
+    "Time that ticks waited for those of other partitions.",
+    (status) => status.tickWaitSeconds,
+  ),
   one("gauge", "parked_reversals", "Refunds and cancels that wait for their order.", ({ stats }) => stats.parked),
   all("gauge", "parked_reversals_max", "Refunds and cancels that may wait in a partition.", function* ({ settings }) {
     yield { labels: {}, value: settings.parkedMax };
@@ -167,10 +177,17 @@ export const FAMILIES: readonly Family[] = [
       }
     }
   }),
-  worker("mean", "Mean event-loop delay of a worker thread.", ({ mean }) => mean),
-  worker("p50", "Median event-loop delay of a worker thread.", ({ p50 }) => p50),
-  worker("p99", "99th percentile of a worker thread's event-loop delay.", ({ p99 }) => p99),
-  worker("max", "Longest event-loop delay of a worker thread.", ({ max }) => max),
+  delay("mean", "Mean event-loop delay of a worker thread.", ({ mean }) => mean),
+  delay("p50", "Median event-loop delay of a worker thread.", ({ p50 }) => p50),
+  delay("p99", "99th percentile of a worker thread's event-loop delay.", ({ p99 }) => p99),
+  delay("max", "Longest event-loop delay of a worker thread.", ({ max }) => max),
+  worker("gauge", "state_answers", "Answers about the state under way, each with its rows.", (s) => s.stateAnswers),
+  worker(
+    "counter",
+    "state_answers_refused_total",
+    "Questions about the state refused: too many under way.",
+    (s) => s.stateAnswersRefused,
+  ),
   all("gauge", "segment_customers", "Customers in each segment (null: in none).", function* ({ counts, settings }) {
     for (const [index, { segments, none }] of counts.entries()) {
       const model = settings.models[index];
@@ -254,19 +271,29 @@ function time(name: string, help: string, instant: (status: PartitionStatus) => 
   });
 }
 
+/** One sample a worker thread. */
 function worker(
+  type: "counter" | "gauge",
+  name: string,
+  help: string,
+  value: (status: PartitionStatus) => number,
+): Family {
+  return all(type, `worker_${name}`, help, function* (snapshot) {
+    const seen = new Set<number>();
+    for (const status of answering(snapshot)) {
+      if (seen.has(status.worker)) continue;
+      seen.add(status.worker);
+      yield { labels: { worker: String(status.worker) }, value: value(status) };
+    }
+  });
+}
+
+function delay(
   stat: "mean" | "p50" | "p99" | "max",
   help: string,
   value: (delay: PartitionStatus["eventLoopDelaySeconds"]) => number,
 ): Family {
-  return all("gauge", `worker_event_loop_delay_${stat}_seconds`, help, function* (snapshot) {
-    const seen = new Set<number>();
-    for (const { worker: number, eventLoopDelaySeconds } of answering(snapshot)) {
-      if (seen.has(number)) continue;
-      seen.add(number);
-      yield { labels: { worker: String(number) }, value: value(eventLoopDelaySeconds) };
-    }
-  });
+  return worker("gauge", `event_loop_delay_${stat}_seconds`, help, (s) => value(s.eventLoopDelaySeconds));
 }
 
 function histogram(name: string, help: string, value: (status: PartitionStatus) => HistogramValue): Family {

@@ -10,7 +10,7 @@ import type { InputMessage, LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { sourceOf } from "../../runtime/subjects.js";
 import type { CheckpointStore } from "../checkpoints.js";
-import type { PartitionStatus } from "../edge.js";
+import type { PartitionStatus, ThreadStatus } from "../edge.js";
 import {
   ApiError,
   type Broker,
@@ -64,8 +64,6 @@ export interface OwnerStatus extends PartitionStatus {
   /** Messages deleted within the input, and lost from its head, before they were read. */
   readonly messagesErased: number;
   readonly messagesLost: number;
-  /** The most messages that ever waited in the reader and in the kernel's input region, added. */
-  readonly bufferedMax: number;
 }
 
 /** What is pulled and on its way, a partition: what the free half of the kernel's input region takes. */
@@ -293,7 +291,7 @@ export class PartitionOwner {
   }
 
   /** What the stream's limits are asked for, at most for a second; the last answer where the broker is away. */
-  async status(worker: number, eventLoopDelaySeconds: PartitionStatus["eventLoopDelaySeconds"]): Promise<OwnerStatus> {
+  async status(thread: ThreadStatus): Promise<OwnerStatus> {
     const { broker, streams } = this.#options;
     try {
       const state = await streamState(broker, streams.input, 1_000);
@@ -306,7 +304,7 @@ export class PartitionOwner {
     const ledger = this.#ledger;
     return {
       partition: streams.partition,
-      worker,
+      ...thread,
       state: this.#state,
       ...(this.#error === undefined ? {} : { error: this.#error }),
       position: partition?.position.sequence ?? 0,
@@ -325,11 +323,11 @@ export class PartitionOwner {
       ticksPublished: this.#ticker.count,
       messagesErased: this.#erased,
       messagesLost: this.#lost,
+      tickWaitSeconds: this.#ticker.waitedMs / 1_000,
       bufferedMax: (this.#reader?.bufferedMax ?? 0) + (partition?.waitingMax ?? 0),
       checkpoint: { ...this.#options.counts },
       applySeconds: this.#applySeconds.value(),
       delaySeconds: this.#delaySeconds.value(),
-      eventLoopDelaySeconds,
       stats: partition?.stats() ?? emptyStats(this.#options.settings),
     };
   }

@@ -81,7 +81,9 @@ export class OrdersPublisher {
       broker.onConnection((connected) => connected && this.#open.size > 0 && this.#recover("the connection was lost")),
     ];
     this.#timer = setInterval(() => {
-      if (this.#open.size > 0 && performance.now() - this.#progressAt > ACK_MS_MAX) this.#recover("no acknowledgement");
+      if (this.#open.size === 0) return;
+      if (this.#isStalled()) this.#giveUp("no acknowledgement");
+      else if (performance.now() - this.#progressAt > ACK_MS_MAX) this.#recover("no acknowledgement");
     }, ACK_MS_MAX);
   }
 
@@ -196,14 +198,8 @@ export class OrdersPublisher {
   /** Waits a little, then sends all that is open again, in order. */
   #recover(reason: string): void {
     if (this.#recovering || this.#failure) return;
-    if (performance.now() - this.#progressAt > this.#stalledMsMax) {
-      const remedy =
-        "See that nats-server runs, has room, and that the orders streams exist (`tidemark run` makes them).";
-      this.#fail(
-        new FatalError("BROKER_UNREACHABLE", `nothing was stored for ${this.#stalledMsMax / 1000} s: ${reason}`, {
-          remedy,
-        }),
-      );
+    if (this.#isStalled()) {
+      this.#giveUp(reason);
       return;
     }
     if (reason !== this.#told) this.#onTrouble(reason);
@@ -217,7 +213,8 @@ export class OrdersPublisher {
     do {
       await sleep(this.#pause, signal);
       this.#pause = Math.min(2 * this.#pause, PAUSE_MS_MAX);
-    } while (!this.#broker.connected && !signal.aborted);
+      // What was sent before may still wait in the line: nothing is put behind it until the broker has read it.
+    } while (!signal.aborted && !(this.#broker.connected && (await this.#isRead())));
     this.#generation++;
     this.#retries++;
     this.#recovering = false;
@@ -225,6 +222,26 @@ export class OrdersPublisher {
       if (this.#recovering || this.#failure || signal.aborted) return;
       this.#send(number, publication);
     }
+  }
+
+  async #isRead(): Promise<boolean> {
+    try {
+      await this.#broker.flush();
+      return true;
+    } catch {
+      return false; // the connection is lost: the next one has an empty line
+    }
+  }
+
+  #isStalled(): boolean {
+    return performance.now() - this.#progressAt > this.#stalledMsMax;
+  }
+
+  #giveUp(reason: string): void {
+    const detail = `nothing was stored for ${this.#stalledMsMax / 1000} s: ${reason}`;
+    const remedy =
+      "See that nats-server runs, has room, and that the orders streams exist (`tidemark run` makes them).";
+    this.#fail(new FatalError("BROKER_UNREACHABLE", detail, { remedy }));
   }
 
   #fail(error: FatalError): void {

@@ -45,6 +45,8 @@ export class Ticker {
   #publishedAt = Number.NEGATIVE_INFINITY;
   #skews: number[] = [];
   #count = 0;
+  #waitsSince: number | undefined;
+  #waitedMs = 0;
 
   constructor(options: TickerOptions) {
     this.#options = options;
@@ -54,6 +56,11 @@ export class Ticker {
   /** Ticks published. */
   get count(): number {
     return this.#count;
+  }
+
+  /** That ticks have waited for the turn. */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /** From now on (the input was read to its end) the owner ticks. */
@@ -86,6 +93,7 @@ export class Ticker {
       return;
     }
     clearTimeout(this.#timer);
+    this.#endWait();
     if (seen.inFlight === 0) this.#turns.leave(this.#ask);
     if (seen.nextDue === null || clock === "event") return;
     const skew = this.#skews.length === 0 ? 0 : Math.max(...this.#skews);
@@ -98,8 +106,13 @@ export class Ticker {
   /** What the last tick brought is stored: whoever else waits comes first. */
   #tickInTurn(time?: number): void {
     this.#turns.pass(this.#ask);
-    if (this.#turns.take(this.#ask)) void this.#tick(time);
-    else this.#later(TURN_MS_MAX);
+    if (this.#turns.take(this.#ask)) {
+      this.#endWait();
+      void this.#tick(time);
+      return;
+    }
+    this.#waitsSince ??= performance.now();
+    this.#later(TURN_MS_MAX);
   }
 
   async #tick(time?: number): Promise<void> {
@@ -116,6 +129,11 @@ export class Ticker {
       this.#publishing = false;
     }
     this.consider();
+  }
+
+  #endWait(): void {
+    if (this.#waitsSince !== undefined) this.#waitedMs += performance.now() - this.#waitsSince;
+    this.#waitsSince = undefined;
   }
 
   #later(ms: number): void {

@@ -34,6 +34,7 @@ const turns = new Turns();
 const owners = new Map<number, PartitionOwner>();
 const counts = new Map<number, CheckpointCounts>();
 const states = new Map<number, { rows: Map<number, StateRow[]>; timer: NodeJS.Timeout }>();
+let statesRefused = 0;
 let running: Promise<unknown> = Promise.resolve();
 
 async function main(): Promise<void> {
@@ -99,7 +100,13 @@ async function answer(question: Question): Promise<unknown> {
         p99: seconds(delay.percentile(99)),
         max: seconds(delay.max),
       };
-      return Promise.all([...owners.values()].map((owner) => owner.status(start.worker, loop)));
+      const thread = {
+        worker: start.worker,
+        eventLoopDelaySeconds: loop,
+        stateAnswers: states.size,
+        stateAnswersRefused: statesRefused,
+      };
+      return Promise.all([...owners.values()].map((owner) => owner.status(thread)));
     }
     case "counts":
       return countsSince(question.seen);
@@ -132,18 +139,28 @@ function countsSince(seen: number | null): { seen: number; counts: ModelCounts[]
 async function openState(number: number, token: number, tick: boolean): Promise<StatePart> {
   const owner = owners.get(number);
   if (owner === undefined) throw new RangeError(`partition ${number} is not this worker's`);
-  if (!states.has(token) && states.size >= STATES_MAX)
-    throw new Error("too many answers about the state are under way");
+  // Before anything is waited for: those that wait come to rest together, and each would take its rows.
+  reserveState(token);
   if (tick) await owner.tick(DRAIN_MS_MAX);
   return owner.atRest((partition) => {
-    const held = states.get(token) ?? { rows: new Map(), timer: setTimeout(() => closeState(token), STATE_MS_MAX) };
-    states.set(token, held);
-    const rows = partition.state();
-    held.rows.set(number, rows);
+    // Closed meanwhile: nobody waits for the rows.
+    const held = states.get(token);
+    const rows = held === undefined ? [] : partition.state();
+    held?.rows.set(number, rows);
     const { clock, nextDue, position, settings } = partition;
     const models = settings.models.map(({ name }) => name);
     return { partition: number, clock, nextDue, sequence: position.sequence, rows: rows.length, models };
   }, DRAIN_MS_MAX);
+}
+
+/** Throws Error where too many are under way. */
+function reserveState(token: number): void {
+  if (states.has(token)) return;
+  if (states.size >= STATES_MAX) {
+    statesRefused++;
+    throw new Error("too many answers about the state are under way");
+  }
+  states.set(token, { rows: new Map(), timer: setTimeout(() => closeState(token), STATE_MS_MAX) });
 }
 
 function closeState(token: number): void {

@@ -353,6 +353,10 @@ export function partitionStatus(partition: number): PartitionStatus {
     reconnects: 0,
     applySeconds: histogram,
     delaySeconds: histogram,
+    bufferedMax: 12,
+    tickWaitSeconds: 0.25,
+    stateAnswers: 1,
+    stateAnswersRefused: 2,
     eventLoopDelaySeconds: { mean: 0.011, p50: 0.01, p99: 0.02, max: 0.05 },
     stats,
   };

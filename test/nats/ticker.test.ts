@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Ticker, type TickView } from "../../connectors/nats/ticker.js";
+import { TURN_MS_MAX, Turns } from "../../connectors/nats/turns.js";
 import type { Clock } from "../../runtime/settings.js";
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => void vi.useRealTimers());
 
 /** A partition and a broker whose clock is `skew` ms ahead of ours. */
-function bench(clock: Clock = "broker", skew = 0) {
+function bench(clock: Clock = "broker", skew = 0, turns = new Turns()) {
   const view: { -readonly [K in keyof TickView]: TickView[K] } = {
     sequence: 10,
     clock: 900_000,
@@ -20,6 +21,7 @@ function bench(clock: Clock = "broker", skew = 0) {
     clock,
     tickMs: 100,
     now: Date.now,
+    turns,
     view: () => view,
     publish: async (time) => {
       published.push({ at: Date.now(), time });
@@ -110,5 +112,23 @@ describe("the ticker", () => {
     await apply({ clock: 900_000, overdue: null });
     await vi.advanceTimersByTimeAsync(60_000);
     expect(published).toHaveLength(1);
+  });
+
+  test("waits for the ticks of others, at most for their turn, and tells for how long", async () => {
+    const turns = new Turns();
+    const first = bench("broker", 0, turns);
+    const second = bench("broker", 0, turns);
+    // Much is overdue in both; what the first one's tick brings is never stored.
+    for (const { view } of [first, second]) Object.assign(view, { overdue: 900_000 });
+    first.ticker.start();
+    second.ticker.start();
+    Object.assign(first.view, { inFlight: 1 });
+    await vi.advanceTimersByTimeAsync(TURN_MS_MAX - 100);
+    expect([first, second].map(({ published }) => published.length)).toEqual([1, 0]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect([first, second].map(({ published }) => published.length)).toEqual([1, 1]);
+    expect(first.ticker.waitedMs).toBe(0);
+    expect(second.ticker.waitedMs).toBeGreaterThanOrEqual(TURN_MS_MAX - 1);
+    expect(second.ticker.waitedMs).toBeLessThan(TURN_MS_MAX + 200);
   });
 });

@@ -33,8 +33,9 @@ export class TestServer {
     this.#server = server;
   }
 
-  static async start(binary: string, configFile?: string): Promise<TestServer> {
-    const folder = mkdtempSync(join(tmpdir(), "tidemark-nats-"));
+  /** `parent`: where its store is made, the system's temporary folder where not said. */
+  static async start(binary: string, configFile?: string, parent = tmpdir()): Promise<TestServer> {
+    const folder = mkdtempSync(join(parent, "tidemark-nats-"));
     const config = configFile === undefined ? {} : { configFile };
     return new TestServer(binary, folder, await EmbeddedServer.start({ folder, binary, ...config }), configFile);
   }
