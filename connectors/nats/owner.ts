@@ -78,6 +78,8 @@ const BREATH_MS_MAX = 2;
 /** A control message that no stream takes for so long is not allowed, or has no room. */
 const CONTROL_MS_MAX = 60_000;
 const STOP_MS_MAX = 5_000;
+/** Between two tries to find the ledger's end while the broker is away. */
+const AWAY_MS = 500;
 /** For a last checkpoint when it is stopped: it only makes the next start shorter. */
 const LAST_CHECKPOINT_MS_MAX = 3_000;
 /** How full the partition is, is looked at this often. */
@@ -180,7 +182,8 @@ export class PartitionOwner {
       if (recovered === undefined) return;
       const { partition, unrecorded } = recovered;
       this.#partition = partition;
-      const ledger = await this.#openLedger(partition.recordNumber);
+      const ledger = await this.#openLedger(partition.recordNumber, signal);
+      if (ledger === undefined) return;
       const checkpointer = this.#newCheckpointer(partition, ledger, recovered.checkpoint);
       // A kernel that traps while it is written out is as broken as one that traps while it applies.
       const checkpoints = checkpointer?.run(signal).catch((error: unknown) => fault.abort(error));
@@ -394,18 +397,28 @@ export class PartitionOwner {
     this.#capacityTold = regions;
   }
 
-  async #openLedger(from: number): Promise<LedgerWriter> {
+  /** Tried again as long as the broker is away; undefined when the signal aborts. */
+  async #openLedger(from: number, signal: AbortSignal): Promise<LedgerWriter | undefined> {
     const { broker, settings, streams, accepted } = this.#options;
-    this.#ledger = await LedgerWriter.open(broker, {
-      stream: streams.ledger,
-      inFlightMax: settings.ledgerInFlightMax,
-      from,
-      accepts: accepted.ledger,
-      onStored: (number) => this.#stored(number),
-      onTrouble: (reason) =>
-        this.#options.note(`stream ${streams.ledger}: ${reason}; sending again until it is stored`),
-    });
-    return this.#ledger;
+    while (!signal.aborted) {
+      try {
+        this.#ledger = await LedgerWriter.open(broker, {
+          stream: streams.ledger,
+          inFlightMax: settings.ledgerInFlightMax,
+          from,
+          accepts: accepted.ledger,
+          onStored: (number) => this.#stored(number),
+          onTrouble: (reason) =>
+            this.#options.note(`stream ${streams.ledger}: ${reason}; sending again until it is stored`),
+        });
+        return this.#ledger;
+      } catch (error) {
+        const isPassing = error instanceof RetryableError || (error instanceof ApiError && error.status >= 500);
+        if (!isPassing || broker.closed) throw error;
+      }
+      await sleep(AWAY_MS, signal);
+    }
+    return undefined;
   }
 
   /** Once, when the input was read to its end: the configuration that is to hold, `live`, and ticks from now on. */

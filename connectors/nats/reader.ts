@@ -265,7 +265,9 @@ export class StreamReader {
   }
 
   #mayPull(): boolean {
-    return this.#buffer.length === 0 && this.#consumer !== undefined && !this.#trouble && this.#hasRoom();
+    if (this.#buffer.length > 0 || this.#consumer === undefined || this.#trouble || !this.#hasRoom()) return false;
+    // A pull may be ended by its timer or within a socket's callback, where nobody takes what publishing throws then.
+    return !this.#broker.closed;
   }
 
   /** Sends the pulls that are not under way. */

@@ -9,7 +9,7 @@ import { Broker } from "../../connectors/nats/broker.js";
 import { emptyCheckpointCounts } from "../../connectors/nats/checkpointer.js";
 import { PartitionOwner } from "../../connectors/nats/owner.js";
 import { compileSettings } from "../../runtime/config/index.js";
-import { FatalError, RetryableError } from "../../runtime/errors.js";
+import { FatalError } from "../../runtime/errors.js";
 import { decodeHead } from "../../runtime/head.js";
 import { Partition } from "../../runtime/partition.js";
 import { Random } from "../../runtime/random.js";
@@ -105,6 +105,7 @@ class Engine {
   ended: Error | null | undefined;
 
   constructor(world: World, settings: Settings) {
+    const { committed } = world;
     this.connection = new SimConnection(world.broker, world.time, world.random, () => world.isUp);
     this.owner = new PartitionOwner({
       broker: new Broker(this.connection.asNats, "sim", { reset: () => undefined } as never),
@@ -117,7 +118,7 @@ class Engine {
       store: world.hasStore ? new CheckpointFolder("/checkpoints") : undefined,
       checkpoints: { everyMs: world.checkpointMs, messagesMax: 100 },
       counts: world.counts,
-      note: (text) => world.hear(text),
+      note: (text) => world.hear(text, committed),
     });
     const run = () => this.owner.run(this.#aborter.signal);
     running.run(this, run).then(
@@ -126,7 +127,6 @@ class Engine {
       },
       (error: unknown) => {
         this.ended = error as Error;
-        world.hasEnded(this);
       },
     );
   }
@@ -180,23 +180,26 @@ class World {
     this.#settings = { ...SETTINGS, ledgerInFlightMax: this.random.chance(0.5) ? 1 + this.random.below(8) : 256 };
   }
 
-  /** What an engine notes. Of its checkpoints it may only say what came of losses and of flipped bits. */
-  hear(text: string): void {
+  /**
+   * What an engine notes. Of its checkpoints it may only say what came of losses and of flipped bits; `committed` is the
+   * position of the newest one that was stored when it started.
+   */
+  hear(text: string, committed: number): void {
     this.tell(text);
     const restored = Number(/restored from its checkpoint at message (\d+)/.exec(text)?.[1]);
     const isWrong =
-      (restored < this.#committed && this.#faults.flipBit === undefined && this.#lostMessages === 0) ||
+      (restored < committed && this.#faults.flipBit === undefined && this.#lostMessages === 0) ||
       (/does not serve/.test(text) && this.#lostMessages === 0) ||
       (/can't be used/.test(text) && this.#faults.flipBit === undefined);
     if (isWrong) this.#wrong ??= new Error(`without a reason: ${text}`);
   }
   #wrong: Error | undefined;
   /** Position of the newest checkpoint that was stored for good. */
-  #committed = 0;
+  committed = 0;
 
   /** To be called between all events: true where an owner has stopped. */
   #look(): boolean {
-    this.#committed = Math.max(this.#committed, this.counts.position);
+    this.committed = Math.max(this.committed, this.counts.position);
     return this.#failure !== undefined;
   }
 
@@ -253,15 +256,7 @@ class World {
 
   /** What an owner ended with though nobody killed it. */
   get #failure(): Error | undefined {
-    return this.#engines.find(({ killed, ended }) => !killed && ended && !isPassing(ended))?.ended ?? undefined;
-  }
-
-  /** One that found no broker when it started is started again, as any supervisor would. */
-  hasEnded(engine: Engine): void {
-    if (engine !== this.#main || engine.killed || !isPassing(engine.ended)) return;
-    this.tell(`it ends: ${(engine.ended as Error).message}`);
-    engine.kill();
-    this.time.after(200, () => this.#start());
+    return this.#engines.find(({ killed, ended }) => !killed && ended)?.ended ?? undefined;
   }
 
   #start(): void {
@@ -449,10 +444,6 @@ class World {
     assert.equal(partition.nextDue, whole.nextDue, "what is due next");
     return { ...outcome, end: "whole" };
   }
-}
-
-function isPassing(error: unknown): boolean {
-  return error instanceof RetryableError && error.code === "BROKER_UNREACHABLE";
 }
 
 function inputOf({ sequence, subject, headers, body, nanos }: SimMessage) {
