@@ -125,10 +125,13 @@ describe.each(serverVersions)("recovery on nats-server $version", ({ binary }) =
       const second = await start(settings, { checkpoints });
       const status = await settled(second);
       for (const { checkpoint } of status) expect(checkpoint).toMatchObject({ restores: 1, fallbacks: 0, failures: 0 });
-      expect(second.ready().checks.checkpoints).toEqual({
-        ok: true,
-        detail: "3 of 3 partitions restored from a checkpoint, 0 not begun",
-      });
+      // The workers tell it several times a second.
+      await expect
+        .poll(() => second.ready().checks.checkpoints)
+        .toEqual({
+          ok: true,
+          detail: "3 of 3 partitions restored from a checkpoint, 0 not begun",
+        });
       const found = await ledgers(broker, settings);
       expect(found).toEqual(await undisturbed(settings));
     },
