@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { nearest } from "../runtime/config/index.js";
 import { brokerBenches } from "./broker.js";
+import { checkpointBenches } from "./checkpoint.js";
 import { decodeBenches } from "./decode.js";
 import { fanoutBenches } from "./fanout.js";
 import { kernelBenches } from "./kernel.js";
@@ -29,6 +30,7 @@ const BENCHES: readonly Bench[] = [
   ...kernelBenches,
   ...memoryBenches,
   ...startBenches,
+  ...checkpointBenches,
   ...timersBenches,
   ...scanBenches,
   ...mapBenches,

@@ -314,7 +314,7 @@ test("hundreds given up one after the other, whole ones between, and customers w
     if (n % 10 === 0) apply(partition, [message(++sequence, 31, [{ ...wave(1, 31)[0], customer: `late ${n}` }])]);
     partition.beginCheckpoint();
     // An epoch comes again behind 256.
-    if (n <= 258 ? n % 256 < 3 : n === 514) {
+    if (n <= 258 ? n % 256 < 3 || n === 100 : n === 514) {
       const again = await restore(Buffer.concat(take(partition)));
       assert.deepEqual(again.state(), partition.state());
       continue;
