@@ -19,10 +19,10 @@ const MILLION = 1_000_000;
 const PAUSE_MS_MAX = 10;
 const ID_LENGTH = 12;
 /** Orders of a slice: as many as come in a few milliseconds at a rate that is high for one partition. */
-const SLICE = 500;
+const SLICE = 200;
 /** Slices of a round without a checkpoint; and of any round, at most: there is room for their orders. */
 const SLICES = 1_000;
-const SLICES_MAX = 2_500;
+const SLICES_MAX = 4_000;
 
 /** One partition whose customers have ordered, and orders of any of them to come. */
 class Shop {

@@ -24,7 +24,8 @@ const START_BYTES = 20;
 const FORMAT_AT = 8;
 const LENGTH_AT = 12;
 const CHECKSUM_AT = 16;
-const FRAME_BYTES = 8;
+/** Length and checksum of a piece. */
+export const FRAME_BYTES = 8;
 const HEAD_BYTES_MAX = 64 * 1024 * 1024;
 const PIECE_BYTES_MAX = 1024 * 1024;
 const TRAILER_BYTES_MAX = 4096;
@@ -82,30 +83,27 @@ export class CheckpointWriter {
     return bytes;
   }
 
-  piece(piece: Uint8Array): Uint8Array {
-    const bytes = frame(piece.length, piece);
+  /** Writes the frame of a piece into the FRAME_BYTES before it. */
+  frame(piece: Uint8Array): void {
+    writeFrame(piece);
     this.#pieces++;
-    this.#bytes += piece.length;
-    this.#checksum = crc32(bytes.subarray(0, FRAME_BYTES), this.#checksum);
-    return bytes;
+    this.#bytes += piece.length - FRAME_BYTES;
+    this.#checksum = crc32(piece.subarray(0, FRAME_BYTES), this.#checksum);
   }
 
   trailer(): Uint8Array {
     const text = JSON.stringify({ pieces: this.#pieces, bytes: this.#bytes, checksum: this.#checksum });
-    const bytes = frame(text.length, new TextEncoder().encode(text));
-    const whole = new Uint8Array(4 + bytes.length);
-    whole.set(bytes, 4);
-    return whole;
+    const bytes = new Uint8Array(4 + FRAME_BYTES + text.length);
+    bytes.set(new TextEncoder().encode(text), 4 + FRAME_BYTES);
+    writeFrame(bytes.subarray(4));
+    return bytes;
   }
 }
 
-function frame(length: number, content: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(FRAME_BYTES + content.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, length, true);
-  view.setUint32(4, crc32(content), true);
-  bytes.set(content, FRAME_BYTES);
-  return bytes;
+function writeFrame(framed: Uint8Array): void {
+  const view = viewOf(framed);
+  view.setUint32(0, framed.length - FRAME_BYTES, true);
+  view.setUint32(4, crc32(framed.subarray(FRAME_BYTES)), true);
 }
 
 function headChecksum(bytes: Uint8Array): number {

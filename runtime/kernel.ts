@@ -325,11 +325,17 @@ export class Kernel {
     this.#call("beginCheckpoint");
   }
 
-  /** What the checkpoint under way wrote in the last call of the kernel: a copy, undefined for nothing. */
-  takeCheckpoint(): Uint8Array | undefined {
-    const bytes = this.#call("checkpointBytes");
+  /**
+   * What the checkpoint under way wrote in the last call of the kernel: a copy behind `room` free bytes, undefined for
+   * nothing.
+   */
+  takeCheckpoint(room: number): Uint8Array | undefined {
+    const length = this.#call("checkpointBytes");
+    if (length === 0) return undefined;
     const at = this.#constant("CHECKPOINT");
-    return bytes === 0 ? undefined : this.#bytes.slice(at, at + bytes);
+    const piece = new Uint8Array(room + length);
+    piece.set(this.#bytes.subarray(at, at + length), room);
+    return piece;
   }
 
   /** The checkpoint under way goes on with about so many bytes. False where all of it is written. */

@@ -67,14 +67,15 @@ function readable(ledger: readonly LedgerRecord[]): unknown[] {
 
 /** All that a partition knows, as its checkpoint holds it: pieces, and the head without what depends on its past. */
 function knowledge(partition: Partition): unknown {
-  const chunks = checkpointOf(partition);
-  const [head, ...pieces] = chunks.slice(0, -1); // the trailer knows of the head
-  const text = JSON.parse(utf8.decode((head as Uint8Array).subarray(20)));
+  const bytes = Buffer.concat(checkpointOf(partition));
+  const end = 20 + bytes.readUInt32LE(12);
+  const text = JSON.parse(utf8.decode(bytes.subarray(20, end)));
   const { spurious: _, chainSteps: __, ...counters } = text.counters;
   const { entries: ___, ...sizes } = text;
   return {
     head: { ...sizes, counters, settings: { ...text.settings, capacity: undefined } },
-    pieces: Buffer.concat(pieces).toString("hex"),
+    // The trailer knows of the head.
+    pieces: bytes.toString("latin1", end, bytes.lastIndexOf('{"pieces"') - 12),
   };
 }
 

@@ -196,8 +196,7 @@ test("customers are numbered by what the savepoints hold, not by the order in wh
     return takeRest(partition);
   };
   const first = [of(false), of(true)];
-  const pieces = first.map((chunks) => Buffer.concat(chunks.slice(1)).toString("hex"));
-  assert.notEqual(pieces[0], pieces[1]);
+  assert.notEqual(...(first.map((chunks) => Buffer.concat(chunks).toString("latin1")) as [string, string]));
   const second: string[] = [];
   for (const chunks of first) {
     const partitions = await relaid(stream, [() => chunks], 2);
