@@ -3,11 +3,11 @@ import fc from "fast-check";
 import { assert, test } from "vitest";
 import type { Chunks } from "../../runtime/checkpoint.js";
 import { Partition } from "../../runtime/partition.js";
-import type { Migration, OutputRecord } from "../../runtime/record.js";
+import { type Migration, OUTCOMES, type OutputRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { compareRows, type StateRow } from "../../runtime/state.js";
 import { partitionOf } from "../../runtime/subjects.js";
-import type { Input } from "../oracle/words.js";
+import type { Input, ModelWords } from "../oracle/words.js";
 import { drain, kernelModule, messageOf, SEED, settingsOf } from "../support/kernel-driver.js";
 import { anyStream, baseSettings, DAY, EPOCH, modelSets, patience, runs, type Stream } from "./streams.js";
 
@@ -204,4 +204,35 @@ test("customers are numbered by what the savepoints hold, not by the order in wh
     second.push(partitions.map((partition) => Buffer.concat(takeAll(partition)).toString("hex")).join());
   }
   assert.equal(second[0], second[1]);
+});
+
+test("channels that had other numbers in other partitions are the same channels", async () => {
+  const fair = (modelSets[0] ?? []).map((model): ModelWords => ({ ...model, channels: ["fair"] }));
+  const stream = { models: modelSets[0] ?? [], settings: baseSettings, instants: [], input: [] };
+  const ofPartition = (number: number) =>
+    Array.from({ length: 99 }, (_, n) => `c${n}`).find((id) => partitionOf(id, 2) === number);
+  const order = (number: number, channel: string): Input => ({
+    at: EPOCH + 30 * DAY,
+    event: { id: "o", customer: ofPartition(number), channel, time: EPOCH + 30 * DAY, amount: 500 },
+  });
+  const orders = [order(0, "kiosk"), order(1, "fair")];
+  const before = layoutOf(stream, 2);
+  before.apply(orders);
+  const [partition] = (await relaid(stream, before.savepoints(), 1)) as [Partition];
+  const layout = new Layout([partition]);
+
+  layout.apply(orders);
+  assert.equal(partition.stats().events[0]?.[OUTCOMES.indexOf("duplicate")], 2);
+  assert.deepEqual(
+    partition.state().map(({ orders }) => orders),
+    [1, 1],
+  );
+
+  const change = messageOf({ models: fair, at: EPOCH + 30 * DAY }, 3, settingsFor(stream, 1));
+  for (const _ of partition.records([change]));
+  const counted = partition.state().filter(({ orders }) => orders === 1);
+  assert.deepEqual(
+    counted.map(({ customer }) => customer),
+    [ofPartition(1)],
+  );
 });
