@@ -18,7 +18,9 @@ export interface SimMessage {
 interface SimStream {
   readonly name: string;
   readonly prefixes: readonly string[];
+  /** All that it ever took and did not lose; those before `first` have aged out, and only the simulation knows them. */
   messages: SimMessage[];
+  first: number;
   /** Messages up to this one survive a loss of power. */
   synced: number;
   readonly ids: Map<string, number>;
@@ -79,11 +81,17 @@ export class SimBroker {
   ) {}
 
   addStream(name: string, prefixes: readonly string[]): void {
-    this.#streams.set(name, { name, prefixes, messages: [], synced: 0, ids: new Map() });
+    this.#streams.set(name, { name, prefixes, messages: [], first: 1, synced: 0, ids: new Map() });
   }
 
   messages(name: string): readonly SimMessage[] {
     return this.#stream(name).messages;
+  }
+
+  /** Messages before this one have aged out. */
+  ageOut(name: string, first: number): void {
+    const stream = this.#stream(name);
+    stream.first = Math.max(stream.first, first);
   }
 
   /** Everything is on its disk now. */
@@ -244,6 +252,7 @@ export class SimBroker {
 
   #serve(consumer: Consumer): void {
     const { stream, pulls } = consumer;
+    consumer.next = Math.max(consumer.next, stream.first);
     while (consumer.next <= stream.messages.length) {
       while (pulls[0] !== undefined && (pulls[0].done || !pulls[0].client.isOpen)) pulls.shift();
       const pull = pulls[0];
@@ -273,27 +282,28 @@ export class SimBroker {
   }
 }
 
-function stateOf({ messages }: SimStream): object {
+function stateOf({ messages, first }: SimStream): object {
   const last = messages.length;
+  const count = last - first + 1;
   return {
-    messages: last,
-    bytes: last * 100,
-    first_seq: last === 0 ? 0 : 1,
+    messages: count,
+    bytes: count * 100,
+    first_seq: last === 0 ? 0 : first,
     last_seq: last,
     first_ts: "",
     last_ts: "",
   };
 }
 
-function find({ messages }: SimStream, request: Record<string, unknown>): SimMessage | undefined {
+function find({ messages, first }: SimStream, request: Record<string, unknown>): SimMessage | undefined {
   const {
     seq,
     next_by_subj: next,
     last_by_subj: last,
   } = request as { seq?: number; next_by_subj?: string; last_by_subj?: string };
-  if (next !== undefined) return messages.slice((seq ?? 1) - 1).find(({ subject }) => subject === next);
-  if (last !== undefined) return messages.findLast(({ subject }) => subject === last);
-  return messages[(seq ?? 0) - 1];
+  if (next !== undefined) return messages.slice(Math.max(seq ?? 1, first) - 1).find(({ subject }) => subject === next);
+  if (last !== undefined) return messages.slice(first - 1).findLast(({ subject }) => subject === last);
+  return (seq ?? 0) < first ? undefined : messages[(seq ?? 0) - 1];
 }
 
 function describe({ sequence, subject, headers, body, nanos }: SimMessage): object {

@@ -51,6 +51,7 @@ const FAULTS = [
   "killMachine",
   "fillDisk",
   "flipBit",
+  "ageOut",
 ] as const;
 /** Seconds are a fifth of one: what time alone causes comes sooner. */
 const quick = <T>(words: T): T =>
@@ -164,6 +165,9 @@ class World {
   /** Messages that a loss of power took, and clocks that jumped: what an owner may rightly stop for. */
   #lostMessages = 0;
   #jumped = false;
+  #hasAged = false;
+  /** Messages were gone that no checkpoint covered. */
+  #hasOutrun = false;
   #ending = false;
 
   constructor(seed: number) {
@@ -328,6 +332,7 @@ class World {
         broker.forgetConsumers();
         return;
       case "losePower": {
+        if (this.#hasAged) return;
         this.#brokerDown();
         const lost = broker.losePower((unsynced) => random.below(unsynced + 1));
         this.#lostMessages += Object.values(lost).reduce((sum, count) => sum + count, 0);
@@ -388,6 +393,16 @@ class World {
         return;
       case "flipBit":
         this.disk.flipBit();
+        return;
+      case "ageOut": {
+        // Not all of it at once, and none where a loss of power could take the rest away.
+        const { length } = broker.messages(STREAMS.input);
+        if (this.#faults.losePower !== undefined || broker.messages(STREAMS.ledger).length === 0) return;
+        this.#hasAged = true;
+        const first = 1 + random.below(Math.max(1, length - 20));
+        if (!this.hasStore || first > this.committed + 1) this.#hasOutrun = true;
+        broker.ageOut(STREAMS.input, first);
+      }
     }
   }
 
@@ -426,6 +441,9 @@ class World {
       const code = failure instanceof FatalError ? failure.code : "";
       const rightly =
         (/^(STREAM_REWOUND|LEDGER_REWOUND|LEDGER_DIVERGED)$/.test(code) && this.#lostMessages > 0) ||
+        (code === "STREAM_GAP" && (this.#hasOutrun || (this.#hasAged && this.#faults.flipBit !== undefined))) ||
+        // No checkpoint serves, and the input's start is gone.
+        (code === "CHECKPOINT_CORRUPT" && this.#hasAged && this.#faults.flipBit !== undefined) ||
         (code === "CLOCK_JUMP" && this.#jumped);
       if (!rightly) throw failure;
       return { ...outcome, end: code };
