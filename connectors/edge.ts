@@ -115,6 +115,8 @@ export interface EdgeEngine {
   /** Latest value, at most 4 a second, when changed. Returns how to stop listening. */
   onCounts(listener: (counts: readonly ModelCounts[]) => void): () => void;
   state(): Promise<StateAnswer>;
+  /** Takes a checkpoint of every partition, at rest; the positions once all are stored. Rejects where one can't be. */
+  checkpoint(): Promise<readonly number[]>;
   readonly ledger: LedgerReader;
   ready(): Readiness;
 }

@@ -1,5 +1,4 @@
 /** The running engine: worker threads own the partitions, this thread supervises them and answers for all of them. */
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import { FatalError, RetryableError } from "../runtime/errors.js";
@@ -20,6 +19,7 @@ import { Gatherer } from "./nats/gatherer.js";
 import { NatsLedgerReader } from "./nats/ledgerreader.js";
 import type { ApplyModel, OwnerStatus } from "./nats/owner.js";
 import type { Accepted } from "./nats/recovery.js";
+import { instanceSeed } from "./nats/seed.js";
 import { ensureStreams, gathersItself, type PartitionStreams } from "./nats/streams.js";
 import type {
   CheckpointPlace,
@@ -61,6 +61,8 @@ const COUNTS_MS = 250;
 const STATUS_MS_MAX = 2_000;
 const STOP_MS_MAX = 10_000;
 const ANSWER_MS_MAX = 120_000;
+/** Until a checkpoint of every partition is stored. */
+const CHECKPOINT_MS_MAX = 240_000;
 const STATE_ROWS_MAX = 2_000;
 const STATE_ROUNDS_MAX = 5;
 /** More messages than this behind the input's end: not ready. */
@@ -120,7 +122,7 @@ class NatsEngine implements Engine {
         this.#gatherer.start();
       }
       const wasm = await WebAssembly.compile(await readFile(built(`core/kernel${debug ? ".debug" : ""}.wasm`)));
-      const seed = new Uint8Array(randomBytes(16));
+      const seed = await instanceSeed(this.#broker, settings.name, settings.replicas);
       const workers = Math.max(1, Math.min(settings.workers, this.#streams.length));
       const groups = Array.from({ length: workers }, (_, worker) =>
         this.#streams.filter((_, i) => i % workers === worker),
@@ -194,6 +196,12 @@ class NatsEngine implements Engine {
       close();
       throw error instanceof Error ? error : new Error(String(error));
     }
+  }
+
+  async checkpoint(): Promise<readonly number[]> {
+    const answers = await Promise.all(this.#workers.map((worker) => worker.ask("checkpoint", {}, CHECKPOINT_MS_MAX)));
+    const stored = new Map(answers.flat().map(({ partition, sequence }) => [partition, sequence]));
+    return this.#streams.map(({ partition }) => stored.get(partition) ?? 0);
   }
 
   ready(): Readiness {

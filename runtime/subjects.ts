@@ -82,12 +82,13 @@ export function controlSubject(name: string, partition: number): string {
 /** Of which streams the names are: those of an instance, in one of its layouts. */
 export type Layout = Pick<Settings, "name" | "layout">;
 
-function streamOf({ name, layout }: Layout, what: string): string {
+/** Of a stream or bucket. */
+function layoutName({ name, layout }: Layout, what: string): string {
   return layout === 1 ? `${name}_${what}` : `${name}_${what}_l${layout}`;
 }
 
 export function ordersStream(layout: Layout, partition: number): string {
-  return streamOf(layout, `orders_${partition}`);
+  return layoutName(layout, `orders_${partition}`);
 }
 
 /** What the orders stream of the partition takes. */
@@ -96,7 +97,7 @@ export function ordersSubjects(name: string, partition: number): string[] {
 }
 
 export function ledgerStream(layout: Layout, partition: number): string {
-  return streamOf(layout, `ledger_${partition}`);
+  return layoutName(layout, `ledger_${partition}`);
 }
 
 /** What the ledger stream of the partition takes: its migrations and its dead letters. */
@@ -105,7 +106,7 @@ export function ledgerSubjects(name: string, partition: number): string[] {
 }
 
 export function migrationsStream(layout: Layout): string {
-  return streamOf(layout, "migrations");
+  return layoutName(layout, "migrations");
 }
 
 /** All migrations, of every partition. */
@@ -114,12 +115,12 @@ export function migrationsSubjects(name: string): string {
 }
 
 export function deadStream(layout: Layout): string {
-  return streamOf(layout, "dead");
+  return layoutName(layout, "dead");
 }
 
 /** Bucket of the object store. */
 export function checkpointsBucket(layout: Layout): string {
-  return streamOf(layout, "checkpoints");
+  return layoutName(layout, "checkpoints");
 }
 
 /** Of the layout's checkpoints, within the folder for all of them. */

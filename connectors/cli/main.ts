@@ -8,6 +8,7 @@ import { INTERRUPTED, reportFailure, USAGE } from "./failure.js";
 import { publishCommand } from "./publish.js";
 import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
+import { savepointCommand } from "./savepoint.js";
 import { simulateCommand } from "./simulate.js";
 import { stateCommand } from "./state.js";
 import { tailCommand } from "./tail.js";
@@ -54,6 +55,7 @@ for (const command of [
   stateCommand(signal),
   tailCommand(signal),
   dlqCommand(signal),
+  savepointCommand(signal),
   checkCommand(),
 ]) {
   program.addCommand(command);

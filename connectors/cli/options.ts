@@ -1,7 +1,9 @@
 /** Options that several commands share, and how their texts are read. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import {
+  type CheckpointSettings,
   type Config,
   defaultConfig,
   type EdgeSettings,
@@ -14,6 +16,7 @@ import { InputError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
 import { FORMATS, type Format, parseInstant, parseKinds, parseMap, SORT_MEMORY_BYTES, Zone } from "../file/index.js";
 import type { BrokerOptions } from "../nats/broker.js";
+import type { CheckpointPlace } from "../nats/thread.js";
 import { err } from "./terminal.js";
 
 const CONFIG_FILE = "tidemark.yaml";
@@ -234,8 +237,23 @@ export function defined<T extends object>(value: T): Defined<T> {
 }
 
 /** Options of every command that asks a running engine. */
+export function dataOption(): Option {
+  return new Option("--data <folder>", "of checkpoints, and of the nats-server of its own")
+    .env("TIDEMARK_DATA")
+    .default("./.tidemark");
+}
+
 export function urlOption(): Option {
   return new Option("--url <url>", "address of the running engine")
     .env("TIDEMARK_URL")
     .default(`http://127.0.0.1:${PORT_DEFAULT}`);
+}
+
+/** Where checkpoints are kept. Undefined: none are. */
+export function placeOf(
+  { store, folder, everyMs, messagesMax }: CheckpointSettings,
+  data: string,
+): CheckpointPlace | undefined {
+  if (store === "none") return undefined;
+  return { everyMs, messagesMax, folder: store === "object" ? undefined : (folder ?? join(data, "checkpoints")) };
 }

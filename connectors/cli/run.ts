@@ -1,17 +1,14 @@
 /** `tidemark run`: broker, engine, and everything on one port, put together. */
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, Option } from "commander";
 import type { Logger } from "pino";
-import type { CheckpointSettings } from "../../runtime/config/index.js";
 import { InputError, TidemarkError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
 import { createEngine, type Engine } from "../engine.js";
 import { createHttp } from "../http/server.js";
 import type { BrokerOptions } from "../nats/broker.js";
 import { EmbeddedServer } from "../nats/server.js";
-import type { CheckpointPlace } from "../nats/thread.js";
 import { publishHistory, publishTraffic } from "./demo.js";
 import { isAbort } from "./failure.js";
 import { createLog, LOG_FORMATS, type LogFormat } from "./log.js";
@@ -20,7 +17,9 @@ import {
   type BrokerFlags,
   brokerOptions,
   configOption,
+  dataOption,
   loadConfig,
+  placeOf,
   positive,
   wholeNumber,
 } from "./options.js";
@@ -61,11 +60,7 @@ export function runCommand(version: string, signal: AbortSignal): Command {
         .argParser(port),
     )
     .addOption(new Option("--host <address>", "to listen on; 0.0.0.0: every one of this machine").env("TIDEMARK_HOST"))
-    .addOption(
-      new Option("--data <folder>", "of checkpoints, and of the nats-server of its own")
-        .env("TIDEMARK_DATA")
-        .default("./.tidemark"),
-    )
+    .addOption(dataOption())
     .addOption(
       new Option("--nats-port <port>", "of the nats-server of its own; default a free one")
         .env("TIDEMARK_NATS_PORT")
@@ -173,15 +168,6 @@ async function run(flags: Flags, version: string, signal: AbortSignal): Promise<
     for (const promise of failed) promise.catch(() => undefined); // the first failure is the one to tell
     for (const close of closing.reverse()) await close();
   }
-}
-
-/** Undefined: none are kept. */
-function placeOf(
-  { store, folder, everyMs, messagesMax }: CheckpointSettings,
-  data: string,
-): CheckpointPlace | undefined {
-  if (store === "none") return undefined;
-  return { everyMs, messagesMax, folder: store === "object" ? undefined : (folder ?? join(data, "checkpoints")) };
 }
 
 function withWorkers(settings: Settings, workers: number | undefined): Settings {

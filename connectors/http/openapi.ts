@@ -50,6 +50,17 @@ export function openApi(version: string): object {
           503: problem,
         }),
       },
+      "/api/checkpoint": {
+        post: operation("checkpoint", "Takes a checkpoint of every partition, and answers once all are stored.", {
+          200: json("Input position of each partition's checkpoint.", {
+            type: "object",
+            required: ["positions"],
+            properties: { positions: { type: "array", items: { type: "integer" } } },
+          }),
+          415: problem,
+          503: problem,
+        }),
+      },
       "/livez": { get: operation("livez", "The process answers. Asks nothing else.", { 200: text("ok") }) },
       "/readyz": ready("readyz", "Whether the engine is ready to be used."),
       "/healthz": ready("healthz", "The same as /readyz."),

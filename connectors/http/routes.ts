@@ -80,13 +80,26 @@ export function createRoutes({ engine, metrics, page, version, report }: Routes)
       "Tidemark-Position": answer.positions.map((position, partition) => `${partition}=${position}`).join(","),
     });
   });
+  app.post("/api/checkpoint", async (context) => {
+    // Asked for by type, so that no page of another origin can send it without asking first.
+    if (context.req.header("Content-Type") !== "application/json")
+      return problem(415, "Unsupported Media Type", "send this request as application/json");
+    try {
+      return context.json({ positions: await engine.checkpoint() });
+    } catch (error) {
+      report(error);
+      return problem(503, "Service Unavailable", `no checkpoint: ${error instanceof Error ? error.message : error}`);
+    }
+  });
   app.get("/api/openapi.json", (context) => context.json(openApi(version)));
   app.get("/api/asyncapi.json", (context) => context.json(asyncApi(version, engine.settings.name)));
 
   app.all("/ws", () => problem(426, "Upgrade Required", "this path speaks WebSocket", { Upgrade: "websocket" }));
   app.notFound((context) => {
     if (context.req.method !== "GET" && context.req.method !== "HEAD") {
-      return problem(405, "Method Not Allowed", "everything here is read with GET", { Allow: "GET, HEAD" });
+      return problem(405, "Method Not Allowed", "everything here but /api/checkpoint is read with GET", {
+        Allow: "GET, HEAD",
+      });
     }
     return problem(404, "Not Found", `there is nothing at ${context.req.path}`);
   });

@@ -31,6 +31,12 @@ export interface CheckpointerOptions {
 /** What outlives an owner: the partition's, as long as the process runs. */
 export type CheckpointCounts = { -readonly [K in keyof CheckpointStatus]: CheckpointStatus[K] };
 
+interface Asked {
+  readonly from: number;
+  readonly resolve: (sequence: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** How often it is looked at whether one is due, at most. */
 const LOOK_MS_MAX = 1_000;
 /** Pieces that wait for the store: together with what the kernel keeps aside they are all that a slow store costs. */
@@ -70,6 +76,8 @@ export class Checkpointer {
   /** What went wrong while pieces were taken ahead. */
   #fault: unknown;
   #told: string | undefined;
+  /** Who waits for one of a position or of a later one. */
+  #asked: Asked[] = [];
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
@@ -84,6 +92,14 @@ export class Checkpointer {
       await sleep(Math.min(LOOK_MS_MAX, everyMs / 2), signal);
       if (!signal.aborted && this.#isDue) await this.take(signal);
     }
+    this.#refuse(Number.POSITIVE_INFINITY, new Error("the engine stops"));
+  }
+
+  /** Resolves with the position of one of the state now or later, taken soon. Rejects with what kept it from the store. */
+  request(): Promise<number> {
+    const { sequence } = this.#options.partition.position;
+    if (sequence === this.#sequence) return Promise.resolve(sequence);
+    return new Promise((resolve, reject) => this.#asked.push({ from: sequence, resolve, reject }));
   }
 
   /**
@@ -130,12 +146,14 @@ export class Checkpointer {
       counts.seconds = (performance.now() - begun) / 1_000;
       counts.taken++;
       this.#told = undefined;
+      for (const { resolve } of this.#takeAsked(position.sequence)) resolve(position.sequence);
     } catch (error) {
       partition.abandonCheckpoint();
       await writer?.abandon();
       if (isBroken(error)) throw error;
       if (signal.aborted) return;
       counts.failures++;
+      this.#refuse(this.#triedSequence, error);
       const reason = reasonOf(error);
       if (reason !== this.#told)
         note(
@@ -154,9 +172,21 @@ export class Checkpointer {
     if (this.#options.partition.position.sequence !== this.#sequence) await this.take(signal);
   }
 
+  #refuse(sequence: number, error: unknown): void {
+    for (const { reject } of this.#takeAsked(sequence)) reject(error);
+  }
+
+  /** Those who asked up to this position; they wait no longer. */
+  #takeAsked(sequence: number): Asked[] {
+    const asked = this.#asked.filter(({ from }) => from <= sequence);
+    this.#asked = this.#asked.filter(({ from }) => from > sequence);
+    return asked;
+  }
+
   get #isDue(): boolean {
     const { partition, everyMs, messagesMax } = this.#options;
     const { sequence } = partition.position;
+    if (this.#asked.length > 0) return true;
     if (sequence === this.#sequence) return false;
     return sequence - this.#triedSequence >= messagesMax || performance.now() - this.#triedAt >= everyMs;
   }

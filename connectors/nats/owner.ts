@@ -293,6 +293,17 @@ export class PartitionOwner {
     return true;
   }
 
+  /**
+   * Moves T on to the broker's now, waits until nothing is overdue, and takes a checkpoint; resolves with its position
+   * once it is stored. Rejects where the store refuses it, none are kept, or resting takes longer than `msMax`.
+   */
+  async checkpoint(msMax: number): Promise<number> {
+    if (this.#checkpointer === undefined) throw new Error("no checkpoints are kept (checkpoints: { store: none })");
+    if (this.#options.settings.clock === "broker") await this.tick(msMax);
+    await this.atRest(() => undefined, msMax);
+    return this.#checkpointer.request();
+  }
+
   /** What the stream's limits are asked for, at most for a second; the last answer where the broker is away. */
   async status(thread: ThreadStatus): Promise<OwnerStatus> {
     const { broker, streams } = this.#options;

@@ -195,9 +195,9 @@ async function ensureAll(broker: Broker, wanted: readonly StreamConfig[]): Promi
 
 async function ensureOne(broker: Broker, wanted: StreamConfig, found: StreamConfig | undefined): Promise<void> {
   // Without effect where another process made the same stream meanwhile.
-  if (found === undefined) return change(broker, "CREATE", wanted);
+  if (found === undefined) return changeStream(broker, "CREATE", wanted);
   if (found.max_age === wanted.max_age && found.num_replicas === wanted.num_replicas) return;
-  await change(broker, "UPDATE", { ...found, max_age: wanted.max_age, num_replicas: wanted.num_replicas });
+  await changeStream(broker, "UPDATE", { ...found, max_age: wanted.max_age, num_replicas: wanted.num_replicas });
 }
 
 async function inParts<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
@@ -208,7 +208,8 @@ async function inParts<T, R>(items: readonly T[], work: (item: T) => Promise<R>)
   return results;
 }
 
-async function change(broker: Broker, verb: "CREATE" | "UPDATE", config: StreamConfig): Promise<void> {
+/** Throws FatalError (STREAM_UNSUITABLE) with the remedy where the broker refuses. */
+export async function changeStream(broker: Broker, verb: "CREATE" | "UPDATE", config: StreamConfig): Promise<void> {
   try {
     await broker.apiRetried(`STREAM.${verb}.${config.name}`, config, START_MS_MAX);
   } catch (error) {
@@ -225,7 +226,8 @@ async function change(broker: Broker, verb: "CREATE" | "UPDATE", config: StreamC
   }
 }
 
-async function findConfig(broker: Broker, stream: string): Promise<StreamConfig | undefined> {
+/** Undefined where there is no such stream. */
+export async function findConfig(broker: Broker, stream: string): Promise<StreamConfig | undefined> {
   try {
     return (await broker.apiRetried<StreamInfo>(`STREAM.INFO.${stream}`, {}, START_MS_MAX)).config;
   } catch (error) {
@@ -241,12 +243,12 @@ function checkOwn(found: StreamConfig, wanted: StreamConfig): void {
     unsuitable(
       wanted.name,
       `was made for ${foundLayout} partitions, the configuration has ${wantedLayout}`,
-      "Set partitions back, or choose another name: another count is another layout.",
+      "Set partitions back, or take a savepoint to a new layout: tidemark savepoint --help.",
     );
   }
   const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
   if (found.retention !== wanted.retention) unsuitable(wanted.name, `has ${found.retention} retention, not limits`);
-  if (!same([...(found.subjects ?? [])].sort(), [...(wanted.subjects ?? [])].sort())) {
+  if (!isSealed(found, wanted) && !same([...(found.subjects ?? [])].sort(), [...(wanted.subjects ?? [])].sort())) {
     unsuitable(
       wanted.name,
       `takes ${found.subjects?.join(", ") || "nothing"}, expected ${wanted.subjects?.join(", ") || "nothing"}`,
@@ -256,6 +258,16 @@ function checkOwn(found: StreamConfig, wanted: StreamConfig): void {
   if (!same(names(found), names(wanted)))
     unsuitable(wanted.name, `gathers other streams than ${names(wanted).join(", ")}`);
   checkHistory(found);
+}
+
+function controlOf(subjects = ""): string {
+  return subjects.replace(/>$/, "_control");
+}
+
+/** An input that takes no orders any more (see layout.ts) is still read to its end. */
+function isSealed(found: StreamConfig, wanted: StreamConfig): boolean {
+  const [subject] = found.subjects ?? [];
+  return found.subjects?.length === 1 && wanted.subjects?.length === 1 && subject === controlOf(wanted.subjects[0]);
 }
 
 /** What an input or ledger must never do: lose a message because another one came. */

@@ -49,12 +49,20 @@ export interface Questions {
   readonly stateOpen: { ask: { partition: number; token: number; tick: boolean }; answer: StatePart };
   readonly stateRows: { ask: { partition: number; token: number; from: number; count: number }; answer: StateRow[] };
   readonly stateClose: { ask: { token: number }; answer: null };
+  /** Takes a checkpoint of each of the worker's partitions: their positions. */
+  readonly checkpoint: { ask: object; answer: readonly StoredAt[] };
   readonly stop: { ask: object; answer: null };
 }
 
 export type Question = {
   [K in keyof Questions]: { readonly id: number; readonly kind: K } & Questions[K]["ask"];
 }[keyof Questions];
+
+/** What a partition's newest checkpoint holds: the state after this input message. */
+export interface StoredAt {
+  readonly partition: number;
+  readonly sequence: number;
+}
 
 export interface PlainError {
   readonly name: string;

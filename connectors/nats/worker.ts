@@ -1,20 +1,17 @@
 /** A worker thread: one connection, the owners of a group of partitions, and answers to the main thread. */
 import { once } from "node:events";
-import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parentPort, workerData } from "node:worker_threads";
 import { TidemarkError } from "../../runtime/errors.js";
 import type { StateRow } from "../../runtime/state.js";
-import { checkpointsBucket, checkpointsFolder } from "../../runtime/subjects.js";
 import type { CheckpointStore } from "../checkpoints.js";
 import type { ModelCounts } from "../edge.js";
-import { CheckpointFolder } from "../file/checkpointfolder.js";
 import { type Broker, connectBroker } from "./broker.js";
 import { type CheckpointCounts, emptyCheckpointCounts } from "./checkpointer.js";
 import { addCounts } from "./counts.js";
 import { keep } from "./keeper.js";
-import { CheckpointBucket } from "./objectstore.js";
 import type { PartitionOwner } from "./owner.js";
+import { checkpointStore } from "./stores.js";
 import type { FromWorker, PlainError, Question, StatePart, WorkerStart } from "./thread.js";
 import { Turns } from "./turns.js";
 
@@ -84,10 +81,7 @@ async function own(broker: Broker, partition: number): Promise<void> {
 
 function storeOf(broker: Broker): CheckpointStore | undefined {
   const { checkpoints, settings } = start;
-  if (checkpoints === undefined) return undefined;
-  return checkpoints.folder === undefined
-    ? new CheckpointBucket(broker, checkpointsBucket(settings), settings.replicas)
-    : new CheckpointFolder(join(checkpoints.folder, checkpointsFolder(settings)));
+  return checkpoints && checkpointStore(settings, checkpoints.folder ?? broker);
 }
 
 async function answer(question: Question): Promise<unknown> {
@@ -122,6 +116,13 @@ async function answer(question: Question): Promise<unknown> {
     case "stateClose":
       closeState(question.token);
       return null;
+    case "checkpoint":
+      return Promise.all(
+        [...owners].map(async ([partition, owner]) => ({
+          partition,
+          sequence: await owner.checkpoint(DRAIN_MS_MAX),
+        })),
+      );
     case "stop":
       aborter.abort();
       await running;

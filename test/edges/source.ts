@@ -275,6 +275,10 @@ export class MemorySource implements EdgeEngine {
     return this.status_;
   }
 
+  async checkpoint() {
+    return [41, 7];
+  }
+
   async state() {
     const { rows } = this;
     return {
