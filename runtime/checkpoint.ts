@@ -122,8 +122,17 @@ export class CheckpointReader {
     this.#checksum = checksum;
   }
 
-  static async open(chunks: Chunks): Promise<CheckpointReader> {
+  /** Whatever becomes of `work`, the chunks are let go: a file behind them is closed. */
+  static async read<T>(chunks: Chunks, work: (reader: CheckpointReader) => T | Promise<T>): Promise<T> {
     const source = new ByteSource(chunks);
+    try {
+      return await work(await CheckpointReader.#open(source));
+    } finally {
+      await source.close();
+    }
+  }
+
+  static async #open(source: ByteSource): Promise<CheckpointReader> {
     const start = await source.read(START_BYTES, "the head");
     if (MAGIC.some((byte, n) => start[n] !== byte)) throw corrupt("it does not begin as a checkpoint does");
     const view = viewOf(start);
@@ -184,14 +193,15 @@ export class CheckpointReader {
 
 /** The head alone; nothing behind it is read. */
 export async function readCheckpointHead(chunks: Chunks): Promise<CheckpointHead> {
-  return (await CheckpointReader.open(chunks)).head;
+  return CheckpointReader.read(chunks, ({ head }) => head);
 }
 
 /** Reads all of it, checks every checksum, and builds nothing. */
 export async function verifyCheckpoint(chunks: Chunks): Promise<CheckpointHead> {
-  const reader = await CheckpointReader.open(chunks);
-  for await (const _ of reader.pieces());
-  return reader.head;
+  return CheckpointReader.read(chunks, async (reader) => {
+    for await (const _ of reader.pieces());
+    return reader.head;
+  });
 }
 
 function readHead(text: Uint8Array): CheckpointHead {
@@ -250,6 +260,10 @@ class ByteSource {
   async rest(): Promise<number> {
     while (this.#at === this.#chunk.length) if (!(await this.#more())) return 0;
     return this.#chunk.length - this.#at;
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
   }
 
   #take(length: number): Uint8Array {

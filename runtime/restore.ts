@@ -1,5 +1,5 @@
 /** A partition's kernel from checkpoints, with what its partition needs to go on. */
-import { type CheckpointHead, CheckpointReader, type Chunks } from "./checkpoint.js";
+import { type CheckpointHead, CheckpointReader, type Chunks, readCheckpointHead } from "./checkpoint.js";
 import { runningUnder } from "./config/wire.js";
 import { FatalError } from "./errors.js";
 import { Kernel, type Restored } from "./kernel.js";
@@ -15,8 +15,11 @@ export interface Resumed {
 }
 
 /** Of a checkpoint of the same partition. Throws FatalError, see `Partition.restore`. */
-export async function restoreKernel(options: RestoreOptions, chunks: Chunks): Promise<Resumed> {
-  const reader = await CheckpointReader.open(chunks);
+export function restoreKernel(options: RestoreOptions, chunks: Chunks): Promise<Resumed> {
+  return CheckpointReader.read(chunks, (reader) => restored(options, reader));
+}
+
+async function restored(options: RestoreOptions, reader: CheckpointReader): Promise<Resumed> {
   const { head } = reader;
   checkPlace(head, options);
   const settings = runningUnder(head.settings, options.settings);
@@ -35,7 +38,7 @@ export async function repartitionKernel(
   savepoints: readonly (() => Chunks)[],
 ): Promise<Resumed> {
   const heads: CheckpointHead[] = [];
-  for (const open of savepoints) heads.push((await CheckpointReader.open(open())).head);
+  for (const open of savepoints) heads.push(await readCheckpointHead(open()));
   const first = checkLayout(heads, options);
   const settings = runningUnder(first.settings, options.settings);
   const seed = seedOf(first);
@@ -43,12 +46,14 @@ export async function repartitionKernel(
   const kernel = kernelOf(options, settings, seed, channels);
   for (const open of savepoints) {
     kernel.clearMarks();
-    const marked = await CheckpointReader.open(open());
-    for await (const piece of marked.pieces()) check(kernel.mark(piece), kernel, settings, options.partition);
+    await CheckpointReader.read(open(), async (reader) => {
+      for await (const piece of reader.pieces()) check(kernel.mark(piece), kernel, settings, options.partition);
+    });
     kernel.sumMarks();
-    const reader = await CheckpointReader.open(open());
-    kernel.openCheckpoint(reader.head, true);
-    for await (const piece of reader.pieces()) check(kernel.restore(piece), kernel, settings, options.partition);
+    await CheckpointReader.read(open(), async (reader) => {
+      kernel.openCheckpoint(reader.head, true);
+      for await (const piece of reader.pieces()) check(kernel.restore(piece), kernel, settings, options.partition);
+    });
     kernel.closeCheckpoint();
   }
   kernel.endRestore({

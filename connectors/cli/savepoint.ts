@@ -9,7 +9,7 @@ import { ordersStream } from "../../runtime/subjects.js";
 import type { CheckpointStore } from "../checkpoints.js";
 import { instantText } from "../file/index.js";
 import { type Broker, connectBroker } from "../nats/broker.js";
-import { releaseSubjects, sealedEnds, sealInputs } from "../nats/layout.js";
+import { closeInputs, releaseSubjects, sealedEnds, sealInputs } from "../nats/layout.js";
 import { EmbeddedServer } from "../nats/server.js";
 import { checkpointStore } from "../nats/stores.js";
 import { ensureStreams, partitionStreams, streamState } from "../nats/streams.js";
@@ -135,7 +135,10 @@ async function create(folder: string, flags: CreateFlags, signal: AbortSignal): 
       err.note(`no engine answers at ${flags.url}: taking the newest checkpoints that are stored`);
     }
     const savepoint = await takeSavepoint(storeOf(settings, place, broker), settings.partitions, folder);
-    if (flags.seal === true) await checkDrained(savepoint, broker as Broker, settings);
+    if (flags.seal === true) {
+      await closeInputs(broker as Broker, settings);
+      await checkDrained(savepoint, broker as Broker, settings);
+    }
     out.print(`${folder}: ${described(savepoint)}`);
   });
 }

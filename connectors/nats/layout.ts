@@ -5,13 +5,22 @@
  */
 import { FatalError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
-import { deadStream, ledgerStream, migrationsStream, ordersStream } from "../../runtime/subjects.js";
+import { deadStream, migrationsStream } from "../../runtime/subjects.js";
 import type { Broker } from "./broker.js";
 import { changeStream, findConfig, partitionStreams, type StreamConfig, streamState } from "./streams.js";
 
-/** Orders are refused from now on: a publisher that waits for an answer gets none. Throws FatalError (STREAM_UNSUITABLE). */
+/**
+ * Orders are refused from now on: a publisher that waits for an answer gets none. The owner can still tick what is due.
+ * Throws FatalError (STREAM_UNSUITABLE).
+ */
 export async function sealInputs(broker: Broker, settings: Settings): Promise<void> {
   for (const { input, control } of partitionStreams(settings)) await takeOnly(broker, input, [control]);
+}
+
+/** Nothing at all comes in any more. */
+export async function closeInputs(broker: Broker, settings: Settings): Promise<void> {
+  for (const { partition, input } of partitionStreams(settings))
+    await takeOnly(broker, input, [released(settings, `orders.${partition}`)]);
 }
 
 /** Last sequence of each input, by partition. Throws FatalError (STREAM_UNSUITABLE) where one still takes orders. */
@@ -31,10 +40,9 @@ export async function sealedEnds(broker: Broker, settings: Settings): Promise<nu
 
 /** The streams of this layout no longer take what those of the next one are to take. */
 export async function releaseSubjects(broker: Broker, settings: Settings): Promise<void> {
-  for (let partition = 0; partition < settings.partitions; partition++) {
-    await takeOnly(broker, ordersStream(settings, partition), [released(settings, `orders.${partition}`)]);
-    await takeOnly(broker, ledgerStream(settings, partition), [released(settings, `ledger.${partition}`)]);
-  }
+  await closeInputs(broker, settings);
+  for (const { partition, ledger } of partitionStreams(settings))
+    await takeOnly(broker, ledger, [released(settings, `ledger.${partition}`)]);
   for (const stream of [migrationsStream(settings), deadStream(settings)]) {
     const { subjects = [] } = await configOf(broker, stream);
     // Where the engine gathers itself (see gatherer.ts) they have subjects, too.
