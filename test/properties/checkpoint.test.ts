@@ -73,7 +73,7 @@ function knowledge(partition: Partition): unknown {
   const { spurious: _, chainSteps: __, ...counters } = text.counters;
   const { entries: ___, ...sizes } = text;
   return {
-    head: { ...sizes, counters, settings: { ...text.settings, capacity: undefined } },
+    head: { ...sizes, counters, settings: { ...text.settings, capacity: undefined, capacityMax: undefined } },
     // The trailer knows of the head.
     pieces: bytes.toString("latin1", end, bytes.lastIndexOf('{"pieces"') - 12),
   };
