@@ -40,7 +40,7 @@ interface Asked {
 /** How often it is looked at whether one is due, at most. */
 const LOOK_MS_MAX = 1_000;
 /** Pieces that wait for the store: together with what the kernel keeps aside they are all that a slow store costs. */
-const WAITING_BYTES_MAX = 32 * 1_048_576;
+const WAITING_BYTES_MAX = 8 * 1_048_576;
 /** Pieces taken at once when the kernel has no more room for what it keeps aside. */
 const DRAIN_PIECES_MAX = 4;
 /** A store that does not take a piece for so long has failed; it is waited for all the same, so that nothing piles up. */
@@ -78,6 +78,8 @@ export class Checkpointer {
   #told: string | undefined;
   /** Who waits for one of a position or of a later one. */
   #asked: Asked[] = [];
+  /** Tells who waits that the store has taken a piece. */
+  #onWritten = () => {};
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
@@ -103,10 +105,20 @@ export class Checkpointer {
   }
 
   /**
-   * To be called when the kernel has no room to keep more aside: takes pieces ahead of the store. Where too many wait
-   * already nothing is taken, and the kernel gives the checkpoint up.
+   * To be called when no more is to be kept aside: takes pieces ahead of the store, and waits for it, at most `msMax`,
+   * where too many wait already. Where it then still has not taken one, the kernel gives the checkpoint up.
    */
-  drain(): void {
+  async drain(msMax: number): Promise<void> {
+    const end = performance.now() + msMax;
+    while (this.#waitingBytes >= WAITING_BYTES_MAX && performance.now() < end) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, end - performance.now());
+        this.#onWritten = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
     try {
       for (let piece = 0; piece < DRAIN_PIECES_MAX && this.#waitingBytes < WAITING_BYTES_MAX; piece++)
         if (!this.#takePiece()) return;
@@ -133,6 +145,7 @@ export class Checkpointer {
         signal.throwIfAborted();
         bytes += piece.length;
         if (piece.length > 0) await this.#limited(writer.write(piece));
+        this.#onWritten();
         // A store that answers at once must not keep the thread from its socket.
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -164,6 +177,7 @@ export class Checkpointer {
       this.#waiting = [];
       this.#waitingBytes = 0;
       this.#isWhole = true;
+      this.#onWritten();
     }
   }
 
@@ -193,7 +207,9 @@ export class Checkpointer {
 
   #nextPiece(): Uint8Array | undefined {
     if (this.#fault !== undefined) throw this.#fault;
-    if (this.#waiting.length === 0) this.#takePiece();
+    // Where it was given up meanwhile, those that wait are for nothing: taking the next one says so.
+    const isGivenUp = !this.#isWhole && !this.#options.partition.checkpointing;
+    if (this.#waiting.length === 0 || isGivenUp) this.#takePiece();
     const piece = this.#waiting.shift();
     this.#waitingBytes -= piece?.length ?? 0;
     return piece;

@@ -23,7 +23,7 @@ import {
   sleep,
   subjectBytes,
 } from "./broker.js";
-import { nearlyFull } from "./capacity.js";
+import { grown, nearlyFull } from "./capacity.js";
 import { type CheckpointCounts, Checkpointer } from "./checkpointer.js";
 import { Histogram } from "./histogram.js";
 import { LedgerWriter } from "./ledger.js";
@@ -82,6 +82,9 @@ const STOP_MS_MAX = 5_000;
 const AWAY_MS = 500;
 /** For a last checkpoint when it is stopped: it only makes the next start shorter. */
 const LAST_CHECKPOINT_MS_MAX = 3_000;
+/** What an order waits at a time for a store that is slower than the orders; and what history does. */
+const WAIT_MS_MAX = 10;
+const REPLAY_WAIT_MS_MAX = 5_000;
 /** How full the partition is, is looked at this often. */
 const CAPACITY_MS = 5_000;
 /** Records whose delay is measured at a time; more in flight are not measured. */
@@ -220,7 +223,8 @@ export class PartitionOwner {
           this.#applying = true;
           for (const records of this.#timed(next instanceof Slice ? partition.applySlice() : partition.apply([next]))) {
             // Nothing put out: the kernel has no more room for what a checkpoint under way has yet to write.
-            if (records.length === 0) checkpointer?.drain();
+            if (records.length === 0)
+              await checkpointer?.drain(this.state === "running" ? WAIT_MS_MAX : REPLAY_WAIT_MS_MAX);
             this.#stampRecords(records, next);
             await ledger.append(records, signal);
             if (signal.aborted) break;
@@ -401,10 +405,11 @@ export class PartitionOwner {
     const stats = partition.stats();
     const full = nearlyFull(stats.capacity, stats);
     const regions = full.map((text) => text.split(" ")[0]).join();
-    if (regions !== this.#capacityTold && regions !== "")
-      this.#options.note(
-        `partition ${partition.partition} is nearly full (${full.join(", ")}); it will restart into larger capacities`,
-      );
+    if (regions !== this.#capacityTold && regions !== "") {
+      const larger = grown(stats.capacity, stats, this.#options.settings.capacityMax);
+      const then = larger === undefined ? "at its limit it stops" : "it will restart with more room";
+      this.#options.note(`partition ${partition.partition} is nearly full (${full.join(", ")}); ${then}`);
+    }
     this.#capacityTold = regions;
   }
 
