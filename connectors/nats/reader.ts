@@ -318,7 +318,14 @@ export class StreamReader {
       this.#buffer.shift();
       return false;
     }
-    if (sequence !== this.#sequence + 1) this.#hole = await this.#missing(this.#sequence + 1, sequence - 1, signal);
+    if (sequence === this.#sequence + 1) return true;
+    const hole = await this.#missing(this.#sequence + 1, sequence - 1, signal);
+    if (this.#trouble) {
+      // The connection was lost and is back: pulls of before go on into it, behind what was lost on its way. Read anew.
+      this.#buffer = [];
+      return false;
+    }
+    this.#hole = hole;
     return true;
   }
 
