@@ -49,6 +49,12 @@ export interface ThreadStatus {
   readonly stateAnswersRefused: number;
 }
 
+/** Rows recounted from their orders since the engine's start, and what differed. */
+export interface AuditStatus {
+  readonly rows: number;
+  readonly differences: number;
+}
+
 export interface PartitionStatus extends ThreadStatus {
   readonly partition: number;
   readonly state: "starting" | "replaying" | "running" | "stopped" | "failed" | "silent";
@@ -73,6 +79,7 @@ export interface PartitionStatus extends ThreadStatus {
   readonly bufferedMax: number;
   /** That ticks have waited for those of the thread's other partitions. */
   readonly tickWaitSeconds: number;
+  readonly audit: AuditStatus;
   readonly stats: PartitionStats;
 }
 

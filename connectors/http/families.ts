@@ -148,6 +148,13 @@ export const FAMILIES: readonly Family[] = [
   all("gauge", "ledger_in_flight_max", "Ledger records that may be in flight, a partition.", function* ({ settings }) {
     yield { labels: {}, value: settings.ledgerInFlightMax };
   }),
+  one("counter", "audit_rows_total", "Rows recounted from their orders in idle time.", ({ audit }) => audit.rows),
+  one(
+    "counter",
+    "audit_differences_total",
+    "Rows that were not what their orders come to: never expected.",
+    ({ audit }) => audit.differences,
+  ),
   one("gauge", "input_buffered_messages_max", "Most messages that ever waited to be applied.", (s) => s.bufferedMax),
   one(
     "counter",

@@ -11,6 +11,7 @@ import type { Settings } from "../../runtime/settings.js";
 import { sourceOf } from "../../runtime/subjects.js";
 import type { CheckpointStore } from "../checkpoints.js";
 import type { PartitionStatus, ThreadStatus } from "../edge.js";
+import { Auditor } from "./auditor.js";
 import {
   ApiError,
   type Broker,
@@ -119,6 +120,7 @@ export class PartitionOwner {
   /** What is to be done as soon as no message is applied in part. */
   #betweenSlices: ((isOver: boolean) => void)[] = [];
   #checkpointer: Checkpointer | undefined;
+  #auditor: Auditor | undefined;
   #capacityTold = "";
   #streamFirst = 0;
   #streamLast = 0;
@@ -191,6 +193,9 @@ export class PartitionOwner {
       // A kernel that traps while it is written out is as broken as one that traps while it applies.
       const checkpoints = checkpointer?.run(signal).catch((error: unknown) => fault.abort(error));
       capacityTimer = setInterval(() => this.#checkCapacity(partition), CAPACITY_MS);
+      const { note } = this.#options;
+      const isIdle = () => this.#state === "running" && !this.#applying && this.pending === 0;
+      this.#auditor = new Auditor({ partition, isIdle, note }, (error) => fault.abort(error));
       const { sequence, stamp } = partition.position;
       const reader = new StreamReader(broker, {
         stream: streams.input,
@@ -258,6 +263,7 @@ export class PartitionOwner {
       throw error;
     } finally {
       clearInterval(capacityTimer);
+      this.#auditor?.stop();
       fault.abort();
       this.#workBetweenSlices(true);
       this.#ticker.stop();
@@ -346,6 +352,7 @@ export class PartitionOwner {
       checkpoint: { ...this.#options.counts },
       applySeconds: this.#applySeconds.value(),
       delaySeconds: this.#delaySeconds.value(),
+      audit: this.#auditor?.status ?? { rows: 0, differences: 0 },
       stats: partition?.stats() ?? emptyStats(this.#options.settings),
     };
   }

@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { describeModels } from "../../connectors/http/model.js";
@@ -279,6 +280,18 @@ test("every name keeps Prometheus's rules", async () => {
   if (spawnSync("promtool", ["--version"]).error !== undefined) return;
   expect(execFileSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" })).toBe("");
 });
+
+test.skipIf(spawnSync("promtool", ["--version"]).error !== undefined)(
+  "the alerts fire when they should, and only then (promtool, of Debian's package prometheus)",
+  () => {
+    const ran = spawnSync("promtool", ["test", "rules", "alerts.yml"], { cwd: import.meta.dirname, encoding: "utf8" });
+    expect(ran.status, `${ran.stdout}${ran.stderr}`).toBe(0);
+    // Every metric that a rule looks at is one that is exported.
+    const rules = readFileSync(new URL("../../deploy/alerts.yml", import.meta.url), "utf8");
+    const names = readFileSync(new URL("../../connectors/http/families.ts", import.meta.url), "utf8");
+    for (const [name, short = ""] of rules.matchAll(/tidemark_([a-z_]+)/g)) expect(names, name).toContain(`"${short}"`);
+  },
+);
 
 test("both documents are whole: every reference leads somewhere, every path is served", async () => {
   for (const document of [openApi("0.1.0"), asyncApi("0.1.0", "shop")]) {

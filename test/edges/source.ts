@@ -341,6 +341,7 @@ export function partitionStatus(partition: number): PartitionStatus {
     partition,
     worker: 0,
     checkpoint,
+    audit: { rows: 77, differences: 6 },
     state: "running",
     position: 90,
     positionStamp: 1_767_225_600_500,
