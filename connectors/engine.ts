@@ -64,7 +64,8 @@ const ANSWER_MS_MAX = 120_000;
 /** Until a checkpoint of every partition is stored. */
 const CHECKPOINT_MS_MAX = 240_000;
 const STATE_ROWS_MAX = 2_000;
-const STATE_ROUNDS_MAX = 5;
+/** Where customers are due every few milliseconds it takes some rounds until all partitions are exact at one instant. */
+const STATE_ROUNDS_MAX = 50;
 /** More messages than this behind the input's end: not ready. */
 const LAG_MESSAGES_MAX = 100_000;
 
@@ -181,7 +182,8 @@ class NatsEngine implements Engine {
 
   /**
    * Every customer's state, exact at one instant: the latest clock of all partitions, where each is ticked until it
-   * has nothing due up to there. Throws RetryableError where a partition has not caught up within a minute.
+   * has nothing due up to there. Throws RetryableError where a partition has not caught up within a minute, or no such
+   * instant was found.
    */
   async state(): Promise<StateAnswer> {
     const token = ++this.#stateToken;
@@ -271,12 +273,17 @@ class NatsEngine implements Engine {
     const ask = (partition: number, tick: boolean) =>
       this.#workerOf(partition).ask("stateOpen", { partition, token, tick });
     let parts = await Promise.all(this.#streams.map(({ partition }) => ask(partition, live)));
-    for (let round = 0; live && round < STATE_ROUNDS_MAX; round++) {
+    for (let round = 0; live; round++) {
       const instant = Math.max(...parts.map(({ clock }) => clock));
       const behind = new Set(
         parts.filter(({ nextDue }) => nextDue !== null && nextDue <= instant).map(({ partition }) => partition),
       );
       if (behind.size === 0) break;
+      // Never rows that were not true at the instant named.
+      if (round === STATE_ROUNDS_MAX)
+        throw new RetryableError("BROKER_UNREACHABLE", "customers are due so often that no instant is exact for all", {
+          remedy: "Ask again; with more workers the partitions answer closer together.",
+        });
       // Orders go on meanwhile: only those that may change before the instant are asked again.
       parts = await Promise.all(parts.map((part) => (behind.has(part.partition) ? ask(part.partition, true) : part)));
     }

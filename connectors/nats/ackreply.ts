@@ -52,6 +52,13 @@ export class AckReply {
     this.sequence = this.#number(reply);
   }
 
+  /** The how-manieth of its consumer the same delivery is, counted from 1. */
+  deliveryOf(reply: Uint8Array): number {
+    this.#at = reply.length - 1;
+    for (let n = 0; n < this.#tokensBehind + 2; n++) this.#pass(reply);
+    return this.#number(reply);
+  }
+
   /** The number that ends where we are. Exact to 2^53. */
   #number(reply: Uint8Array): number {
     let at = this.#at;

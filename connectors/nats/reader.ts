@@ -102,6 +102,8 @@ export class StreamReader {
   #buffer: BrokerMessage[] = [];
   /** What is missing before the first of them, where that was looked into. */
   #hole: Missing | undefined;
+  /** What the consumer has delivered here. */
+  #delivered = 0;
   /** Messages taken as they came since the last batch. */
   #taken = 0;
   #wake: (() => void) | undefined;
@@ -227,6 +229,7 @@ export class StreamReader {
     const reply = replyBytes(message);
     if (isDelivery(reply)) {
       lane.wanted--;
+      this.#delivered++;
       if (this.#buffer.length > 0 || !this.#isTaken(message, reply)) {
         this.#buffer.push(message);
         if (this.#buffer.length > this.#bufferedMax) this.#bufferedMax = this.#buffer.length;
@@ -319,13 +322,13 @@ export class StreamReader {
       return false;
     }
     if (sequence === this.#sequence + 1) return true;
-    const hole = await this.#missing(this.#sequence + 1, sequence - 1, signal);
-    if (this.#trouble) {
-      // The connection was lost and is back: pulls of before go on into it, behind what was lost on its way. Read anew.
+    if (this.#ack.deliveryOf(replyBytes(first) as Uint8Array) !== this.#delivered - this.#buffer.length + 1) {
+      // Deliveries were lost on their way: a pull from before a cut goes on into the next connection. Read them anew.
       this.#buffer = [];
+      this.#trouble = true;
       return false;
     }
-    this.#hole = hole;
+    this.#hole = await this.#missing(this.#sequence + 1, sequence - 1, signal);
     return true;
   }
 
@@ -390,6 +393,7 @@ export class StreamReader {
 
   #drop(): void {
     this.#generation++;
+    this.#delivered = 0;
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     for (const lane of this.#lanes.splice(0)) clearTimeout(lane.timer);
     const name = this.#consumer;

@@ -16,6 +16,7 @@ test("a reply subject gives sequence, stamp in ms and pending as whole numbers",
   const plain = "$JS.ACK.t_orders_0.abc.1.9007199254740991.77.1700000000123999999.42";
   const found = { sequence: 9_007_199_254_740_991, stamp: 1_700_000_000_123, pending: 42 };
   expect(read(plain)).toEqual(found);
+  expect(ack.deliveryOf(text.encode(plain))).toBe(77);
   ack.forget();
   for (const end of ["", ".random", ".ran.dom"]) {
     const domain = `$JS.ACK.hub.hash.t_orders_0.abc.1.12.77.1700000000123000000.0${end}`;
@@ -119,11 +120,11 @@ describe.each(serverVersions)("reading by position on nats-server $version", ({ 
     const stream = await makeStream();
     const proxy = await CutProxy.start(server.port);
     const line = await server.connect({ servers: proxy.url });
-    proxy.hidesTimeouts = true;
+    proxy.hides = /HMSG [^\r]+\r\nNATS\/1\.0 408[\s\S]*?\r\n\r\n\r\n/g;
     const reader = new StreamReader(line, { stream, from: 1, messagesMax: 100, bytesMax: 8_000_000 });
     const reading = readTo(reader, 1, 10);
     // Of both pulls under way: none of the first two is left at the broker.
-    while (proxy.timeoutsHidden < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (proxy.hidden < 2) await new Promise((resolve) => setTimeout(resolve, 20));
     await fill(broker, stream, 1, 10);
     await reading;
     expect(reader.consumers).toBe(1);
@@ -131,6 +132,27 @@ describe.each(serverVersions)("reading by position on nats-server $version", ({ 
     await line.close();
     await proxy.stop();
   }, 60_000);
+
+  test("a delivery that was lost on its way is read again, and not taken for deleted", async () => {
+    const stream = await makeStream();
+    const proxy = await CutProxy.start(server.port);
+    const line = await server.connect({ servers: proxy.url });
+    const reader = new StreamReader(line, { stream, from: 1, messagesMax: 100, bytesMax: 8_000_000 });
+    await fill(broker, stream, 1, 5);
+    await readTo(reader, 1, 5);
+    proxy.hides = /MSG [^\r]+\r\n7\.{19}\r\n/;
+    await fill(broker, stream, 6, 6);
+    await readTo(reader, 6, 6);
+    await fill(broker, stream, 7, 7);
+    while (proxy.hidden < 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    proxy.hides = undefined;
+    await fill(broker, stream, 8, 20);
+    await readTo(reader, 7, 20);
+    expect(reader.consumers).toBe(2);
+    reader.close();
+    await line.close();
+    await proxy.stop();
+  });
 
   test("deleted messages are told from a head that was lost", async () => {
     const stream = await makeStream();

@@ -79,9 +79,9 @@ export class TestServer {
 
 /** A line between client and server that can be cut at any byte, held up for a while, or lost without a word. */
 export class CutProxy {
-  /** Swallows the broker's word that a pull has timed out, and counts it. */
-  hidesTimeouts = false;
-  timeoutsHidden = 0;
+  /** Swallows what of the broker's bytes it matches, and counts it. */
+  hides: RegExp | undefined;
+  hidden = 0;
   readonly #sockets = new Set<net.Socket>();
   #bytesLeft = Number.POSITIVE_INFINITY;
   #held = false;
@@ -141,9 +141,9 @@ export class CutProxy {
     await new Promise<void>((done) => this.server.close(() => done()));
   }
 
-  #withoutTimeouts(bytes: Buffer): Buffer {
-    const text = bytes.toString("latin1").replace(/HMSG [^\r]+\r\nNATS\/1\.0 408[\s\S]*?\r\n\r\n\r\n/g, () => {
-      this.timeoutsHidden++;
+  #withoutHidden(bytes: Buffer, hides: RegExp): Buffer {
+    const text = bytes.toString("latin1").replace(hides, () => {
+      this.hidden++;
       return "";
     });
     return Buffer.from(text, "latin1");
@@ -160,7 +160,9 @@ export class CutProxy {
       });
     }
     let severed = false;
-    target.on("data", (bytes) => client.write(this.hidesTimeouts ? this.#withoutTimeouts(bytes) : bytes));
+    target.on("data", (bytes) =>
+      client.write(this.hides === undefined ? bytes : this.#withoutHidden(bytes, this.hides)),
+    );
     client.on("data", (bytes) => {
       // A line that is cut carries nothing more: with a hole in the middle it would be no TCP connection.
       if (severed) return;
