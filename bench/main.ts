@@ -55,7 +55,7 @@ Results go to stdout, progress to stderr. Keep the machine otherwise idle.
                  (what it is compared with runs, too)
   --quick        fewer rounds and smaller inputs: that all runs, and the order of magnitude
   --json FILE    the results as JSON, too: {"machine":{…},"results":[{"name","value","unit","limit","ratio",…}]}
-  --results      writes the table into bench/RESULTS.md, too; only of a whole run
+  --results      writes the table into bench/RESULTS.md, too; only of a whole run, which may be a quick one
   --list         names the results that there are
   --build        builds all that the benches need, and no more
   --no-build     runs what is built
@@ -147,8 +147,7 @@ if (options.list) {
 }
 const words = (options.only ?? []).flatMap((list) => list.split(",")).filter(Boolean);
 checkWords(words, names);
-if (options.results && (words.length > 0 || options.quick))
-  refuse("--results goes with a whole run: without --only and --quick");
+if (options.results && words.length > 0) refuse("--results goes with a whole run: without --only");
 
 // So that what stops children at exit stops them now, too.
 for (const [signal, number] of [

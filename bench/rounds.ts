@@ -9,7 +9,7 @@ export interface Contestant {
   readonly measure: (round: number) => number | Promise<number>;
 }
 
-export const ROUNDS = 7;
+export const ROUNDS = 5;
 export const ROUNDS_QUICK = 3;
 
 export function roundsOf({ quick }: Pick<BenchOptions, "quick">): number {

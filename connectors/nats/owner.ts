@@ -29,6 +29,7 @@ import { type CheckpointCounts, Checkpointer } from "./checkpointer.js";
 import { Histogram } from "./histogram.js";
 import { LedgerWriter } from "./ledger.js";
 import { modelChanged, modelMessage } from "./model.js";
+import { stateOf } from "./position.js";
 import { controlMessage } from "./publisher.js";
 import { type Missing, type StreamMessage, StreamReader } from "./reader.js";
 import { type Accepted, recover } from "./recovery.js";
@@ -79,6 +80,8 @@ const BREATH_MS_MAX = 2;
 /** A control message that no stream takes for so long is not allowed, or has no room. */
 const CONTROL_MS_MAX = 60_000;
 const STOP_MS_MAX = 5_000;
+/** An input that gives fewer records than the ledger has is waited for, where more of it is to come. */
+const SHORT_MS_MAX = 30_000;
 /** Between two tries to find the ledger's end while the broker is away. */
 const AWAY_MS = 500;
 /** For a last checkpoint when it is stopped: it only makes the next start shorter. */
@@ -121,6 +124,8 @@ export class PartitionOwner {
   #betweenSlices: ((isOver: boolean) => void)[] = [];
   #checkpointer: Checkpointer | undefined;
   #auditor: Auditor | undefined;
+  /** Since when the input read so far gives fewer records than the ledger has. */
+  #shortSince: number | undefined;
   #capacityTold = "";
   #streamFirst = 0;
   #streamLast = 0;
@@ -453,6 +458,7 @@ export class PartitionOwner {
   ): Promise<void> {
     const { settings, applyModel, streams, accepted } = this.#options;
     if (accepted.ledger) partition.renumber(Math.max(partition.recordNumber, ledger.stored));
+    else if (await this.#hasMoreToRead(partition, ledger, signal)) return;
     ledger.checkReached(partition.recordNumber);
     const changed = partition.settings.version !== settings.version;
     if (changed && applyModel === "no") throw modelChanged(streams.partition, partition.settings, settings);
@@ -466,6 +472,20 @@ export class PartitionOwner {
     this.#state = "running";
     this.#serveReaders();
     this.#ticker.start();
+  }
+
+  /**
+   * Another owner writes the same ledger, and a writer that reconnects learns its end anew: it may then know records of
+   * messages that came since our reader looked where the input ends. True where there are such messages.
+   */
+  async #hasMoreToRead(partition: Partition, ledger: LedgerWriter, signal: AbortSignal): Promise<boolean> {
+    if (partition.recordNumber >= ledger.stored) return false;
+    const { broker, streams } = this.#options;
+    this.#shortSince ??= performance.now();
+    // What was deleted at the very end of the input never comes.
+    if (performance.now() - this.#shortSince > SHORT_MS_MAX) return false;
+    const { state } = await stateOf(broker, streams.input, signal);
+    return signal.aborted || partition.position.sequence < state.last_seq;
   }
 
   async #publishControl(body: Uint8Array, id: string, signal: AbortSignal): Promise<void> {

@@ -68,6 +68,8 @@ export class SimBroker {
   #names = 0;
   /** Stamps are a little apart, as real ones: nanoseconds are told, too. */
   #lastNanos = 0n;
+  /** `sync_interval: always`: what is stored is on its disk. */
+  syncsAlways = false;
   /** What its clock is ahead of true time, ms. */
   aheadMs = 0;
   /** Publishes into streams of these names are refused. */
@@ -159,6 +161,7 @@ export class SimBroker {
     const sequence = last + 1;
     stream.messages.push({ sequence, subject, headers, body: body.slice(), nanos: this.#nanos() });
     if (id !== undefined) stream.ids.set(id, sequence);
+    if (this.syncsAlways) stream.synced = sequence;
     for (const consumer of this.#consumers.values()) if (consumer.stream === stream) this.#serve(consumer);
     return `{"stream":"${name}","seq":${sequence}}`;
   }

@@ -1,8 +1,7 @@
 /**
  * The owner of a partition, its reader, ledger, ticker, checkpoints and recovery, the real ones, on virtual time against
- * a broker and a disk in memory:
- * thousands of seeds a minute. SIMULATION_SEEDS=n runs so many, SIMULATION_SEED=n that one alone (the same to the
- * millisecond).
+ * a broker and a disk in memory: about a thousand seeds a minute of one processor. SIMULATION_SEEDS=n runs so many,
+ * SIMULATION_SEED=n that one alone (the same to the millisecond).
  */
 import { assert, test, vi } from "vitest";
 import { disk, type Outcome, simulate } from "./world.js";

@@ -179,6 +179,8 @@ class World {
       () => this.time.now,
       (ms, run) => this.time.after(ms, run),
     );
+    // Then no loss of power is a reason for an owner to stop.
+    this.broker.syncsAlways = this.random.chance(0.25);
     this.broker.addStream(STREAMS.input, ["sim.orders.0."]);
     this.broker.addStream(STREAMS.ledger, ["sim.migrations.0.", "sim.dead.0."]);
     this.#settings = { ...SETTINGS, ledgerInFlightMax: this.random.chance(0.5) ? 1 + this.random.below(8) : 256 };
@@ -400,7 +402,9 @@ class World {
         if (this.#faults.losePower !== undefined || broker.messages(STREAMS.ledger).length === 0) return;
         this.#hasAged = true;
         const first = 1 + random.below(Math.max(1, length - 20));
-        if (!this.hasStore || first > this.committed + 1) this.#hasOutrun = true;
+        // An engine that was held up may not have read so far, or may just be about to begin at an older checkpoint.
+        const isBehind = alive.some(({ owner }) => (owner.partition?.position.sequence ?? 0) < first - 1);
+        if (!this.hasStore || isBehind || first > this.committed + 1) this.#hasOutrun = true;
         broker.ageOut(STREAMS.input, first);
       }
     }
