@@ -364,7 +364,9 @@ export class StreamReader {
       this.#consumers++;
       this.#pending = made.num_pending;
     } catch (error) {
-      if (signal.aborted || this.#broker.closed) return;
+      if (signal.aborted) return;
+      // Nothing will ever come: to try again at once would keep the thread from everything else.
+      if (this.#broker.closed) throw error;
       if (error instanceof FatalError) throw error;
       if (error instanceof ApiError && error.errorCode === STREAM_NOT_FOUND)
         throw rewound(this.#stream, this.#sequence, "the stream is gone", error);

@@ -202,6 +202,22 @@ describe.each(serverVersions)("reading by position on nats-server $version", ({ 
     await proxy.stop();
   });
 
+  test("a connection that was closed for good ends the reading", async () => {
+    const stream = await makeStream();
+    const line = await server.connect();
+    const reader = new StreamReader(line, { stream, from: 1, messagesMax: 100, bytesMax: 1_000_000 });
+    await fill(broker, stream, 1, 3);
+    await readTo(reader, 1, 3);
+    const next = reader.next(never);
+    await broker.api(`CONSUMER.NAMES.${stream}`).then(async (found) => {
+      for (const name of (found as { consumers: string[] }).consumers)
+        await broker.api(`CONSUMER.DELETE.${stream}.${name}`);
+    });
+    await line.close();
+    await expect(next).rejects.toThrow("BROKER_UNREACHABLE");
+    reader.close();
+  });
+
   test("a broker that is killed goes on where the reader was", async () => {
     const own = await TestServer.start(binary);
     try {
