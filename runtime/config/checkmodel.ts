@@ -2,6 +2,7 @@
 import { NULL_TOKEN, nameToken } from "../subjects.js";
 import { OTHERS } from "./defaults.js";
 import { parseDuration } from "./duration.js";
+import { checkEdges } from "./edges.js";
 import { type ConfigPath, type Report, suggestion } from "./issue.js";
 import { expandModels } from "./ready.js";
 import { type Config, DIMENSIONS, MODELS_MAX, type ModelConfig, type SegmentConfig } from "./schema.js";
@@ -16,6 +17,7 @@ export function checkModels(config: Config, error: Report): void {
     "model",
     error,
   );
+  for (const [at, entry] of config.models.entries()) if ("use" in entry) checkEdges(entry, ["models", at], error);
   for (const { at, ready, model } of models) {
     if (ready) continue; // tests hold those
     const path = ["models", at];

@@ -150,7 +150,19 @@ export const modelSchema = strict({
   ),
 });
 
-export const READY = ["threebands", "points", "levels"] as const;
+export const READY = ["threebands", "points", "levels", "quintiles"] as const;
+const EDGES_MAX = BANDS_MAX - 1;
+const edges = strict({
+  recency: list(duration, "ages", 1, EDGES_MAX)
+    .optional()
+    .describe("Exclusive: an age below the first is the best band"),
+  frequency: list(count, "counts", 1, EDGES_MAX)
+    .optional()
+    .describe("Inclusive: so many orders or more than the last are the best band"),
+  monetary: list(money, "sums", 1, EDGES_MAX)
+    .optional()
+    .describe("Inclusive, in minor units: so much or more than the last is the best band"),
+});
 export const readySchema = strict({
   use: choice(READY).describe("A ready-made model; levels makes one a channel"),
   name: modelName.optional().describe("Default: the ready-made model's own"),
@@ -158,6 +170,9 @@ export const readySchema = strict({
   currency,
   otherCurrency: otherCurrency.optional(),
   fullRefund: fullRefund.optional(),
+  edges: edges
+    .optional()
+    .describe("Where its bands end, from low to high, instead of its own; tidemark suggest finds them"),
 });
 
 const path = z.union(

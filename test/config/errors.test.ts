@@ -58,7 +58,7 @@ models:
       "tidemark.yaml:9:18: models[0].frequency.windw: unknown key; did you mean "window"?",
       "tidemark.yaml:10:37: models[0].monetary.bands: found 7, expected a list of 1 to 10 bands",
       "tidemark.yaml:12:5: models[1].currency: missing, expected a currency of ISO 4217 such as EUR",
-      "tidemark.yaml:12:10: models[1].use: found "threeband", expected threebands or points or levels; did you mean "threebands"?",
+      "tidemark.yaml:12:10: models[1].use: found "threeband", expected threebands or points or levels or quintiles; did you mean "threebands"?",
       "tidemark.yaml:13:16: models[1].channels[0]: found 1, expected a channel's name of 1 to 64 bytes",
       "tidemark.yaml:14:5: models[2]: found 5, expected a model (name, currency, recency, …) or use: threebands",
       "tidemark.yaml:18:26: models[3].frequency.window: found 0d, expected more than nothing",
@@ -148,7 +148,7 @@ test("mistyped and missing keys", () => {
   `);
   expect(errorsOf({ models: [{ use: "threebands", currency: "EUR", recency: {} }] })).toMatchInlineSnapshot(`
     [
-      "models[0].recency: unknown key; known: use, name, channels, currency, otherCurrency, fullRefund",
+      "models[0].recency: unknown key; known: use, name, channels, currency, otherCurrency, fullRefund, edges",
     ]
   `);
 });
