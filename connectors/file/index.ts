@@ -1,6 +1,8 @@
+export { type AmountForm, AmountJudge, amountForms, currencyOf, parseAmount, readAmount } from "./amount.js";
 export { BATCH_BYTES, BATCH_EVENTS, Batcher, type BatchOptions, type OutMessage } from "./batch.js";
 export { CustomerBatcher } from "./customerbatch.js";
-export { minorUnits } from "./digits.js";
+export { DATE_FORMS, type DateForm, DateJudge, dateForms, parseDate, readDate } from "./date.js";
+export { minorUnits } from "./decimal.js";
 export { FORMATS, type Format, formatOf } from "./format.js";
 export { instantText, parseInstant, Zone } from "./instant.js";
 export { encodeEvent, type FileItem, Placing, placeEvent } from "./item.js";

@@ -6,6 +6,14 @@ const FORM =
   /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?\s*([Zz]|[+-]\d{2}:?\d{2})?$/;
 const MINUTE = 60_000;
 
+/** What a text says of an instant: the clock on the wall, and how far ahead of UTC that clock is, where it says. */
+export interface WallTime {
+  /** ms, as if the wall clock were UTC. */
+  readonly local: number;
+  /** ms; null where the text has none. */
+  readonly offset: number | null;
+}
+
 /**
  * Milliseconds of an integer in text, of RFC 3339 (also without seconds, with a space for the T, or a date
  * alone), or of such a time without an offset in `zone`. Null where the text is none of these, names no real
@@ -14,26 +22,48 @@ const MINUTE = 60_000;
  */
 export function parseInstant(text: string, zone?: Zone): number | null {
   if (/^-?\d{1,15}$/.test(text)) return Number(text);
-  const match = FORM.exec(text);
-  if (match === null) return null;
-  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
-  const [hour, minute, second] = [Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0)];
-  // RFC 3339 allows a leap second; it is the instant after.
-  if (hour > 23 || minute > 59 || second > 60) return null;
-  const date = Date.UTC(year, month - 1, day);
-  const back = new Date(date);
-  if (year < 100 || back.getUTCMonth() !== month - 1 || back.getUTCDate() !== day) return null;
-  const local = date + hour * 3_600_000 + minute * MINUTE + second * 1000 + millis(match[7]);
-  const offset = match[8];
-  if (offset === undefined) return zone === undefined ? null : zone.toUtc(local);
-  if (offset === "Z" || offset === "z") return local;
-  const shift = Number(offset.slice(1, 3)) * 60 + Number(offset.slice(-2));
-  if (Number(offset.slice(-2)) > 59) return null;
-  return offset.startsWith("-") ? local + shift * MINUTE : local - shift * MINUTE;
+  return instantOf(readIso(text), zone);
 }
 
-function millis(fraction: string | undefined): number {
-  return fraction === undefined ? 0 : Number(fraction.slice(0, 3).padEnd(3, "0"));
+/** The instant of a wall time; null where it has no offset and there is no zone. */
+export function instantOf(time: WallTime | null, zone: Zone | undefined): number | null {
+  if (time === null) return null;
+  if (time.offset !== null) return time.local - time.offset;
+  return zone === undefined ? null : zone.toUtc(time.local);
+}
+
+/** RFC 3339, also without seconds, offset or time, or with a space for the T. Null for any other text. */
+export function readIso(text: string): WallTime | null {
+  const match = FORM.exec(text);
+  if (match === null) return null;
+  const date = dayOf(Number(match[1]), Number(match[2]), Number(match[3]));
+  const time = timeOfDay(Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0), match[7]);
+  const offset = offsetOf(match[8]);
+  return date === null || time === null || offset === undefined ? null : { local: date + time, offset };
+}
+
+/** Midnight of a day, ms as if UTC; null where there is no such day. */
+export function dayOf(year: number, month: number, day: number): number | null {
+  const date = Date.UTC(year, month - 1, day);
+  const back = new Date(date);
+  return year < 100 || back.getUTCMonth() !== month - 1 || back.getUTCDate() !== day ? null : date;
+}
+
+/** ms since midnight, rounded down; null for a clock that does not exist. `fraction`: digits of a second. */
+export function timeOfDay(hour: number, minute: number, second: number, fraction = ""): number | null {
+  // RFC 3339 allows a leap second; it is the instant after.
+  if (hour > 23 || minute > 59 || second > 60) return null;
+  return hour * 3_600_000 + minute * MINUTE + second * 1000 + Number(fraction.slice(0, 3).padEnd(3, "0"));
+}
+
+/** ms ahead of UTC of `Z`, `+01:00` or `+0100`; null for no text; undefined where it is none. */
+export function offsetOf(text: string | undefined): number | null | undefined {
+  if (text === undefined) return null;
+  if (text === "Z" || text === "z") return 0;
+  const minutes = Number(text.slice(-2));
+  if (minutes > 59) return undefined;
+  const shift = (Number(text.slice(1, 3)) * 60 + minutes) * MINUTE;
+  return text.startsWith("-") ? -shift : shift;
 }
 
 /** An IANA time zone, read by the same rules as the kernel's. */

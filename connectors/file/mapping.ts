@@ -1,7 +1,9 @@
 /** From a row of a file to an order event: which column is which field, and how its texts are read. */
 import { InputError } from "../../runtime/errors.js";
 import { KINDS, type Kind } from "../../runtime/record.js";
-import { minorUnits } from "./digits.js";
+import { type AmountForm, parseAmount } from "./amount.js";
+import { type DateForm, parseDate } from "./date.js";
+import { minorUnits } from "./decimal.js";
 import { parseInstant, type Zone } from "./instant.js";
 
 /** The fields of an order event that a file can give. */
@@ -27,6 +29,10 @@ export interface MappingOptions {
   readonly map: ColumnMap;
   /** Decimal digits after the point that are one minor unit; undefined: amounts are minor units. */
   readonly scale?: number | undefined;
+  /** How texts write amounts; undefined: digits with a point. Numbers that are not texts have none. */
+  readonly amountForm?: AmountForm | undefined;
+  /** How texts write times; undefined: RFC 3339, or ms since 1970. */
+  readonly dateForm?: DateForm | undefined;
   /** Of times without an offset; undefined: such a time is left as it is and the kernel refuses it. */
   readonly zone?: Zone | undefined;
   /** Kind of each text of the kind column; rows with another text are left out. Undefined: the texts are kinds. */
@@ -144,7 +150,7 @@ export class Mapping<Row> {
 
   /** The event of a row, or the text of its kind where `kinds` leaves it out. Never throws. */
   event(row: Row): Mapped | string {
-    const { scale, zone, kinds } = this.#options;
+    const { kinds } = this.#options;
     const event: OrderEvent = {};
     let kind: unknown = textOf(this.#lookup(row, "kind"));
     if (kinds !== undefined) {
@@ -158,19 +164,36 @@ export class Mapping<Row> {
     }
     if (kind !== undefined && kind !== "order") event.kind = kind;
     const time = textOf(this.#lookup(row, "time"));
-    const instant = typeof time === "string" ? parseInstant(time, zone) : null;
+    const instant = typeof time === "string" ? this.#instant(time) : null;
     if (time !== undefined) event.time = instant ?? time;
-    const amount = textOf(this.#lookup(row, "amount"));
+    const found = this.#lookup(row, "amount");
+    const amount = textOf(found);
     if (typeof amount === "string") {
-      const units = minorUnits(amount, scale ?? 0);
+      const units = this.#units(amount, typeof found === "string");
       // A refund says what was given back; shops write it below zero.
       event.amount = kind === "refund" && typeof units === "number" ? Math.abs(units) : units;
     } else if (amount !== undefined) event.amount = amount;
     const version = textOf(this.#lookup(row, "version"));
-    if (version !== undefined) event.version = typeof version === "string" ? wholeOr(version, zone) : version;
+    if (version !== undefined) event.version = typeof version === "string" ? this.#version(version) : version;
     const test = textOf(this.#lookup(row, "test"));
     if (test !== undefined) event.test = typeof test === "string" ? truthOr(test) : test;
     return { event, time: instant };
+  }
+
+  #instant(text: string): number | null {
+    const { dateForm, zone } = this.#options;
+    return dateForm === undefined ? parseInstant(text, zone) : parseDate(text, dateForm, zone);
+  }
+
+  /** A version is a time or a number of its own. */
+  #version(text: string): number | string {
+    return this.#instant(text) ?? parseInstant(text, this.#options.zone) ?? text;
+  }
+
+  /** A number of JSON or MessagePack has a decimal point, whatever the texts of its column have. */
+  #units(amount: string, isText: boolean): number | string {
+    const { amountForm, scale = 0 } = this.#options;
+    return amountForm === undefined || !isText ? minorUnits(amount, scale) : parseAmount(amount, amountForm, scale);
   }
 }
 
@@ -179,10 +202,6 @@ function textOf(value: unknown): unknown {
   if (typeof value === "string") return value.trim() === "" ? undefined : value.trim();
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return String(value);
   return value === null || value === undefined ? undefined : {};
-}
-
-function wholeOr(text: string, zone: Zone | undefined): unknown {
-  return parseInstant(text, zone) ?? text;
 }
 
 function truthOr(text: string): boolean | string {

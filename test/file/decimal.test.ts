@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { minorUnits } from "../../connectors/file/digits.js";
+import { minorUnits } from "../../connectors/file/decimal.js";
 
 test.each([
   ["59.99", 2, 5999],
