@@ -190,7 +190,7 @@ const fields = strict(
   ) as Record<(typeof FIELDS)[number], z.ZodOptional<z.ZodNullable<typeof path>>>,
 );
 
-export const PRESETS = ["shopify", "woocommerce"] as const;
+export const PRESETS = ["shopify", "woocommerce", "magento", "allegro"] as const;
 export const sourceSchema = strict({
   name,
   preset: choice(PRESETS).optional().describe("Fields, amounts, status and guests of a known system"),

@@ -545,9 +545,9 @@ test("sources", () => {
       "sources[0].zone: found "Europe/Berln", expected a zone of the IANA list such as UTC or Europe/Berlin",
     ]
   `);
-  expect(errorsOf(source({ name: "a", preset: "magento" }))).toMatchInlineSnapshot(`
+  expect(errorsOf(source({ name: "a", preset: "prestashop" }))).toMatchInlineSnapshot(`
     [
-      "sources[0].preset: found "magento", expected shopify or woocommerce",
+      "sources[0].preset: found "prestashop", expected shopify or woocommerce or magento or allegro",
     ]
   `);
   expect(
