@@ -11,6 +11,7 @@ import { runCommand } from "./run.js";
 import { savepointCommand } from "./savepoint.js";
 import { simulateCommand } from "./simulate.js";
 import { stateCommand } from "./state.js";
+import { statusCommand } from "./status.js";
 import { tailCommand } from "./tail.js";
 import { coloured } from "./terminal.js";
 
@@ -53,6 +54,7 @@ for (const command of [
   publishCommand(signal),
   simulateCommand(signal),
   stateCommand(signal),
+  statusCommand(signal),
   tailCommand(signal),
   dlqCommand(signal),
   savepointCommand(signal),

@@ -66,7 +66,10 @@ export function createRoutes({ engine, metrics, page, version, report }: Routes)
 
   app.get("/api/model", (context) => context.json(describeModels(engine.settings)));
   app.get("/api/counts", async (context) => context.json(describeCounts(engine.settings, await engine.counts())));
-  app.get("/api/status", async (context) => context.json(describeStatus(await engine.status())));
+  app.get("/api/status", async (context) => {
+    const statuses = await engine.status();
+    return context.json(describeStatus(engine.settings, engine.ready(), statuses, Date.now()));
+  });
   app.get("/api/state", async (context) => {
     const answer = await engine.state();
     // An answer that fails on its way must not look whole: the connection is cut.

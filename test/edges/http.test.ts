@@ -69,10 +69,11 @@ test("models, counts and status are those of the engine", async () => {
     segments: [{ name: "VIP", customers: 5 }, {}, {}, {}, {}],
   });
   expect(await (await get("/api/status")).json()).toMatchObject({
+    ...{ name: "shop", version: "00112233aabbccdd", ready: true, partitionCount: 2 },
     lag: 20,
     clock: 1_767_225_600_000,
     live: true,
-    partitions: [{ position: 90 }, {}],
+    partitions: [{ position: 90, ledger: 20, ledgerAcked: 18, customers: 40, streamFirst: 11 }, {}],
   });
 });
 
