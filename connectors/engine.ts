@@ -13,7 +13,7 @@ import type {
   StateAnswer,
   StateRow,
 } from "./edge.js";
-import { type Broker, type BrokerOptions, connectBroker, sleep } from "./nats/broker.js";
+import { type Broker, type BrokerOptions, connectBroker, within } from "./nats/broker.js";
 import { addCounts } from "./nats/counts.js";
 import { Gatherer } from "./nats/gatherer.js";
 import { NatsLedgerReader } from "./nats/ledgerreader.js";
@@ -401,7 +401,7 @@ class Supervised {
 
   async stop(): Promise<void> {
     await Promise.race([this.ask("stop", {}, STOP_MS_MAX).catch(() => {}), this.#ended]);
-    await Promise.race([this.#ended, sleep(STATUS_MS_MAX)]);
+    await within(STATUS_MS_MAX, this.#ended);
     await this.#worker.terminate();
   }
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { FatalError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
 import type { OutMessage } from "../file/index.js";
-import { type Broker, type BrokerOptions, connectBroker, sleep } from "../nats/broker.js";
+import { type Broker, type BrokerOptions, connectBroker, within } from "../nats/broker.js";
 import { OrdersPublisher, type PublisherOptions } from "../nats/publisher.js";
 import { ensureOrdersStreams } from "../nats/streams.js";
 
@@ -80,7 +80,10 @@ export class Publishing {
 
   /** As `flush`, whatever the signal says, but not for longer. Returns how many messages are perhaps not stored. */
   async flushBriefly(msMax: number): Promise<number> {
-    await Promise.race([this.#publisher.flush(NEVER).catch(() => {}), sleep(msMax)]);
+    await within(
+      msMax,
+      this.#publisher.flush(NEVER).catch(() => {}),
+    );
     return this.#publisher.inFlight;
   }
 

@@ -374,6 +374,16 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** Resolves when `work` does, or after `ms`. Rejects as it does. Leaves no timer that would keep a thread from its end. */
+export async function within(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([work, sleep(ms, over.signal)]);
+  } finally {
+    over.abort();
+  }
+}
+
 /** Pauses between tries to connect: doubling, with jitter so that workers don't come all at once. */
 class Backoff {
   #ms = RECONNECT_MS_MIN;

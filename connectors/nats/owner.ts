@@ -23,6 +23,7 @@ import {
   reasonOf,
   sleep,
   subjectBytes,
+  within,
 } from "./broker.js";
 import { grown, nearlyFull } from "./capacity.js";
 import { type CheckpointCounts, Checkpointer } from "./checkpointer.js";
@@ -253,7 +254,7 @@ export class PartitionOwner {
       }
       this.#ticker.stop();
       this.#workBetweenSlices(true);
-      await Promise.race([checkpoints, sleep(STOP_MS_MAX)]);
+      await within(STOP_MS_MAX, checkpoints);
       fault.signal.throwIfAborted();
       // What was applied is regenerated after a restart: both only make that one shorter.
       await ledger.flush(AbortSignal.timeout(STOP_MS_MAX));

@@ -11,6 +11,7 @@ import { type Followed, follow } from "../../connectors/websocket/client.js";
 import type { LiveCounts } from "../../connectors/websocket/protocol.js";
 import { compileSettings, defaultConfig } from "../../runtime/config/index.js";
 import { partitionOf } from "../../runtime/subjects.js";
+import { ready } from "../support/engine.js";
 import { serverVersions, TestServer } from "../support/nats.js";
 import { launchBrowser, visit } from "./chromium.js";
 
@@ -177,7 +178,7 @@ test("the broker goes and comes back: followers stay and go on", async () => {
   await following.next();
   await server.restart();
   broker = await server.connect();
-  await expect.poll(() => engine.ready().ok, { timeout: 30_000 }).toBe(true);
+  await ready(engine);
   await publish([{ id: "p", customer: "phoenix", time: Date.now(), amount: 100 }]);
   expect((await following.next()).value).toMatchObject({ type: "migration", event: { subject: "phoenix" } });
   stopping.abort();

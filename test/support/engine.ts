@@ -61,6 +61,15 @@ export async function settled(engine: Engine, msMax = 45_000): Promise<OwnerStat
   return found;
 }
 
+/** Waits until the engine calls itself ready: its workers report several times a second. Says which checks are not met. */
+export async function ready(engine: Engine, msMax = 45_000): Promise<void> {
+  const unmet = () => {
+    const { ok, checks } = engine.ready();
+    return ok ? {} : Object.fromEntries(Object.entries(checks).filter(([, check]) => !check.ok));
+  };
+  await expect.poll(unmet, { timeout: msMax, interval: 50 }).toEqual({});
+}
+
 /** Items by outcome, over all kinds and partitions. */
 export function outcomes(status: readonly OwnerStatus[]): Record<Outcome, number> {
   const sum = (o: number) =>
