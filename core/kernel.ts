@@ -35,6 +35,7 @@ export {
   endCheckpoint,
   writeCheckpoint,
 } from "./checkpoint";
+export { OUTLOOK_BYTES, outlookBytesWritten, writeOutlooks } from "./outlook";
 export {
   CHANNEL_MAP,
   clearMarks,

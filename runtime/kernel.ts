@@ -488,6 +488,26 @@ export class Kernel {
     };
   }
 
+  /** What every row is worth and where it goes, by customer number and model. Exact while nothing is overdue. */
+  *outlooks(): Generator<Outlook> {
+    const size = this.#constant("OUTLOOK_BYTES");
+    for (let from = 1; from !== 0; ) {
+      from = this.#call("writeOutlooks", from);
+      const end = this.#output + this.#call("outlookBytesWritten");
+      for (let at = this.#output; at < end; at += size) {
+        const segment = this.#byte(at + 1);
+        yield {
+          model: this.#byte(at),
+          segment: segment === NO_SEGMENT ? null : segment,
+          bands: this.#words[at / 4 + 1] as number,
+          revenue: this.#float(at + 8),
+          nextAt: someOrNull(this.#float(at + 16)),
+          nextSegment: this.#byte(at + 2),
+        };
+      }
+    }
+  }
+
   /** Customers in each cell of a model: a copy. */
   cells(model: number): Uint32Array {
     const at = this.#constant("COUNTS") + model * this.#constant("CELLS_MAX") * 4;
@@ -598,6 +618,20 @@ export class Kernel {
   memory(): Uint8Array {
     return this.#bytes.subarray(this.#constant("STATUS"));
   }
+}
+
+/** One customer in one model: its place, what it is worth, and its next segment if nothing more is bought. */
+export interface Outlook {
+  readonly model: number;
+  /** Null: in none. */
+  readonly segment: number | null;
+  /** Four bits a dimension, 0 for none: see `bandIn`. */
+  readonly bands: number;
+  /** Worth in the monetary window, minor units; below zero where more was given back. */
+  readonly revenue: number;
+  /** When it comes into another segment, ms; null: never, and `nextSegment` is the one it is in. */
+  readonly nextAt: number | null;
+  readonly nextSegment: number;
 }
 
 export interface KernelRow {

@@ -6,6 +6,7 @@ import type { Settings } from "../../runtime/settings.js";
 import { STATE_HEADER, stateLine } from "../../runtime/state.js";
 import { isDeadSubject } from "../../runtime/subjects.js";
 import { BATCH_BYTES, BATCH_EVENTS, Batcher, FileReader, instantText, type ReadTally, Replay } from "../file/index.js";
+import { printAnswer } from "./answer.js";
 import { deadLetterLine } from "./deadletter.js";
 import { loadKernel } from "./kernel.js";
 import {
@@ -22,7 +23,7 @@ import {
 } from "./options.js";
 import { Output } from "./output.js";
 import { replayStreams } from "./replaystreams.js";
-import { printSummary, summarize } from "./summary.js";
+import { summarize, summaryJson } from "./summary.js";
 import { count, counted, err, out, percent, progress, seconds } from "./terminal.js";
 
 interface Flags extends FileFlags, BrokerFlags {
@@ -103,10 +104,10 @@ async function replay(files: readonly string[], flags: Flags, signal: AbortSigna
     await sink.close();
   }
   progress.clear();
-  const summary = summarize(settings, replayed.partitions, tally);
+  const summary = summarize(settings, replayed, tally);
   const terminal = outputs.includes("-") ? err : out;
-  if (flags.json === true) terminal.print(JSON.stringify(summary, null, terminal.isTty ? 2 : 0));
-  else printSummary(terminal, summary);
+  if (flags.json === true) terminal.print(summaryJson(summary, terminal.isTty ? 2 : 0));
+  else printAnswer(terminal, summary);
   if (err.isTty) {
     err.note(err.style("dim", `${counted(tally.rows, tally.unit)} in ${seconds(performance.now() - started)}`));
   }

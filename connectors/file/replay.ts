@@ -1,5 +1,6 @@
 /** The kernel over messages made of files: no broker, the same partitions, the same bytes. */
 import { FatalError } from "../../runtime/errors.js";
+import type { Outlook } from "../../runtime/kernel.js";
 import { Partition, type PartitionStats } from "../../runtime/partition.js";
 import type { InputMessage, LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
@@ -79,6 +80,11 @@ export class Replay {
   /** All customers, in the order of the State CSV. Exact at the clock after a tick. */
   state(): StateRow[] {
     return this.partitions.flatMap((partition) => partition.state()).sort(compareRows);
+  }
+
+  /** Of all customers, partition by partition. Exact at the clock after a tick; nothing may be applied meanwhile. */
+  *outlooks(): Generator<Outlook> {
+    for (const partition of this.partitions) yield* partition.outlooks();
   }
 
   stats(): PartitionStats[] {
