@@ -70,8 +70,10 @@ export class CheckpointWriter {
   #checksum = 0;
 
   head(head: CheckpointHead): Uint8Array {
-    const settings: unknown = JSON.parse(settingsToJson(head.settings));
-    const text = new TextEncoder().encode(JSON.stringify({ ...head, settings }));
+    const { settings, ...figures } = head;
+    const text = new TextEncoder().encode(
+      `${JSON.stringify(figures).slice(0, -1)},"settings":${settingsToJson(settings)}}`,
+    );
     const bytes = new Uint8Array(START_BYTES + text.length);
     const view = new DataView(bytes.buffer);
     bytes.set(MAGIC);

@@ -66,7 +66,7 @@ export class CheckpointFolder implements CheckpointStore {
     const file = await open(this.#path(partition, key), "r");
     try {
       for (;;) {
-        const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, READ_BYTES);
+        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES);
         if (bytesRead === 0) return;
         yield buffer.subarray(0, bytesRead);
       }

@@ -30,9 +30,14 @@ export function runningUnder(decided: Settings, running: Settings): Settings {
   return { ...running, ...deciding, version: decided.version };
 }
 
+/** Of settings, which never change: each checkpoint of a partition holds them. */
+const texts = new WeakMap<Settings, string>();
+
 /** One line of JSON; `settingsFromJson` reads it back. */
 export function settingsToJson(settings: Settings): string {
-  return canonicalJson(settings);
+  const text = texts.get(settings) ?? canonicalJson(settings);
+  texts.set(settings, text);
+  return text;
 }
 
 /**

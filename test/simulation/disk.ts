@@ -1,9 +1,9 @@
 /**
  * A disk in memory behind `node:fs/promises`, as far as the checkpoints' folder uses it: what is written is there at
  * once and safe only when it was synced, a name only when its folder was. It can be full, lose power and flip a bit.
- * A process that was killed gets no further, not even within a call.
+ * A process that was killed gets no further, not even within a call: each sees the disk below a path of its own, which
+ * tells whose call it is (async_hooks would tell, too, and make every promise of a seed dearer).
  */
-import { AsyncLocalStorage } from "node:async_hooks";
 import { dirname } from "node:path";
 import type { Random } from "../../runtime/random.js";
 import type { VirtualTime } from "./time.js";
@@ -12,15 +12,16 @@ export interface Process {
   readonly killed: boolean;
 }
 
-/** Whose code runs: what it awaits keeps it. */
-export const running = new AsyncLocalStorage<Process>();
-
 interface File {
   data: Uint8Array;
   /** What a loss of power leaves. */
   synced: Uint8Array;
   mtimeMs: number;
+  readonly writer: Process;
 }
+
+/** A path as its process names it, and as the disk does. */
+const PATH = /^\/process-(\d+)(\/.*)$/;
 
 const CALL_MS_MAX = 3;
 
@@ -29,6 +30,7 @@ export class SimDisk {
   /** As of the last sync of each folder. */
   #syncedNames = new Map<string, File>();
   readonly #folders = new Set<string>();
+  readonly #processes: Process[] = [];
   isFull = false;
 
   constructor(
@@ -36,12 +38,24 @@ export class SimDisk {
     private readonly random: Random,
   ) {}
 
+  /** Where this process sees the folder. */
+  mount(process: Process, folder: string): string {
+    this.#processes.push(process);
+    return `/process-${this.#processes.length - 1}${folder}`;
+  }
+
+  #resolve(path: string): { process: Process; at: string } {
+    const [, number, at = ""] = PATH.exec(path) ?? [];
+    const process = this.#processes[Number(number)];
+    if (process === undefined) throw new Error(`${path} is nowhere on the simulated disk`);
+    return { process, at };
+  }
+
   /** Takes effect when it ends, unless its process was killed meanwhile. */
-  #call<T>(effect: () => T): Promise<T> {
-    const process = running.getStore();
+  #call<T>(process: Process, effect: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.time.after(this.random.below(CALL_MS_MAX), () => {
-        if (process?.killed) return;
+        if (process.killed) return;
         try {
           resolve(effect());
         } catch (error) {
@@ -52,56 +66,64 @@ export class SimDisk {
   }
 
   mkdir(path: string): Promise<void> {
-    return this.#call(() => {
-      this.#folders.add(path);
+    const { process, at } = this.#resolve(path);
+    return this.#call(process, () => {
+      this.#folders.add(at);
     });
   }
 
+  /** What a process that lives is writing, the others do not list: they would know it by its process id. */
   readdir(path: string): Promise<string[]> {
-    return this.#call(() => {
-      if (!this.#folders.has(path)) throw fault("ENOENT", path);
-      return [...this.#names.keys()]
-        .filter((name) => dirname(name) === path)
-        .map((name) => name.slice(path.length + 1));
+    const { process, at } = this.#resolve(path);
+    const isOther = (name: string, { writer }: File) => name.endsWith(".tmp") && writer !== process && !writer.killed;
+    return this.#call(process, () => {
+      if (!this.#folders.has(at)) throw fault("ENOENT", path);
+      return [...this.#names]
+        .filter(([name, file]) => dirname(name) === at && !isOther(name, file))
+        .map(([name]) => name.slice(at.length + 1));
     });
   }
 
   stat(path: string): Promise<{ size: number; mtimeMs: number }> {
-    return this.#call(() => {
-      const { data, mtimeMs } = this.#find(path);
+    const { process, at } = this.#resolve(path);
+    return this.#call(process, () => {
+      const { data, mtimeMs } = this.#find(at);
       return { size: data.length, mtimeMs };
     });
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#call(() => {
-      this.#names.set(to, this.#find(from));
-      this.#names.delete(from);
+    const { process, at } = this.#resolve(from);
+    return this.#call(process, () => {
+      this.#names.set(this.#resolve(to).at, this.#find(at));
+      this.#names.delete(at);
     });
   }
 
   rm(path: string): Promise<void> {
-    return this.#call(() => {
-      this.#names.delete(path);
+    const { process, at } = this.#resolve(path);
+    return this.#call(process, () => {
+      this.#names.delete(at);
     });
   }
 
   open(path: string, flags: string): Promise<object> {
-    return this.#call(() => {
-      if (this.#folders.has(path)) return this.#folderHandle(path);
-      if (flags === "r") return this.#fileHandle(this.#find(path));
-      if (this.#names.has(path)) throw fault("EEXIST", path);
-      const file = { data: new Uint8Array(0), synced: new Uint8Array(0), mtimeMs: this.time.now };
-      this.#names.set(path, file);
-      return this.#fileHandle(file);
+    const { process, at } = this.#resolve(path);
+    return this.#call(process, () => {
+      if (this.#folders.has(at)) return this.#folderHandle(process, at);
+      if (flags === "r") return this.#fileHandle(process, this.#find(at));
+      if (this.#names.has(at)) throw fault("EEXIST", path);
+      const file = { data: new Uint8Array(0), synced: new Uint8Array(0), mtimeMs: this.time.now, writer: process };
+      this.#names.set(at, file);
+      return this.#fileHandle(process, file);
     });
   }
 
-  #fileHandle(file: File): object {
+  #fileHandle(process: Process, file: File): object {
     let at = 0;
     return {
       read: (buffer: Uint8Array, offset: number, length: number) =>
-        this.#call(() => {
+        this.#call(process, () => {
           const part = file.data.subarray(at, at + length);
           buffer.set(part, offset);
           at += part.length;
@@ -109,7 +131,7 @@ export class SimDisk {
         }),
       appendFile: (bytes: Uint8Array) => {
         const whole = bytes.slice();
-        return this.#call(() => {
+        return this.#call(process, () => {
           // A full disk takes a part; so does one that fills up.
           const taken = this.isFull ? this.random.below(whole.length + 1) : whole.length;
           const data = new Uint8Array(file.data.length + taken);
@@ -121,21 +143,21 @@ export class SimDisk {
         });
       },
       sync: () =>
-        this.#call(() => {
+        this.#call(process, () => {
           file.synced = file.data;
         }),
-      close: () => this.#call(() => undefined),
+      close: () => this.#call(process, () => undefined),
     };
   }
 
-  #folderHandle(path: string): object {
+  #folderHandle(process: Process, path: string): object {
     const syncNames = () => {
       for (const name of [...this.#syncedNames.keys()]) {
         if (dirname(name) === path && !this.#names.has(name)) this.#syncedNames.delete(name);
       }
       for (const [name, file] of this.#names) if (dirname(name) === path) this.#syncedNames.set(name, file);
     };
-    return { sync: () => this.#call(syncNames), close: () => this.#call(() => undefined) };
+    return { sync: () => this.#call(process, syncNames), close: () => this.#call(process, () => undefined) };
   }
 
   #find(path: string): File {

@@ -1,7 +1,7 @@
 /**
  * The owner of a partition, its reader, ledger, ticker, checkpoints and recovery, the real ones, on virtual time against
- * a broker and a disk in memory: about a thousand seeds a minute of one processor. SIMULATION_SEEDS=n runs so many,
- * SIMULATION_SEED=n that one alone (the same to the millisecond).
+ * a broker and a disk in memory. SIMULATION_SEEDS=n runs so many, from SIMULATION_FROM on; SIMULATION_SEED=n that one
+ * alone (the same to the millisecond).
  */
 import { assert, test, vi } from "vitest";
 import { disk, type Outcome, simulate } from "./world.js";
@@ -13,7 +13,7 @@ vi.mock("node:fs/promises", () => {
 
 const SEED = process.env["SIMULATION_SEED"];
 const SEEDS = SEED === undefined ? Number(process.env["SIMULATION_SEEDS"] ?? 200) : 1;
-const FIRST = Number(SEED ?? 1);
+const FIRST = Number(SEED ?? process.env["SIMULATION_FROM"] ?? 1);
 /** A seed takes a few hundredths of a second; machines are busy. */
 const patience = 60_000 + SEEDS * 500;
 

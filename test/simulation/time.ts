@@ -3,16 +3,38 @@
  * reads and sets them where it always does; nothing of it is changed for this. Promises are the machine's own: between
  * two events all that follow from the first one are settled.
  */
-interface Event {
-  readonly at: number;
-  readonly order: number;
-  readonly run: () => void;
-  live: boolean;
+class Event {
+  live = true;
+
+  constructor(
+    readonly at: number,
+    readonly order: number,
+    readonly run: () => void,
+  ) {}
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
+  hasRef(): boolean {
+    return true;
+  }
 }
+
+/** Intervals are only audits and looks at capacities, whose pace nothing depends on: so many times as long they cost less. */
+const INTERVALS = 10;
+/** Events a turn of the machine's own loop. */
+const TURN_EVENTS = 64;
 
 const real = {
   setTimeout: globalThis.setTimeout,
   clearTimeout: globalThis.clearTimeout,
+  setInterval: globalThis.setInterval,
+  clearInterval: globalThis.clearInterval,
   setImmediate: globalThis.setImmediate,
   dateNow: Date.now,
   performanceNow: performance.now,
@@ -43,23 +65,33 @@ export class VirtualTime {
 
   /** Runs it `ms` from now; what is set for one instant runs in the order of setting. */
   after(ms: number, run: () => void): Event {
-    const event = { at: this.#now + Math.max(0, Math.ceil(ms)), order: ++this.#order, run, live: true };
+    const event = new Event(this.#now + Math.max(0, Math.ceil(ms)), ++this.#order, run);
     this.#push(event);
     return event;
   }
 
   /** Replaces the process's own clocks and timers until `restore`. */
   install(): void {
-    const set = (run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) => {
-      const event = this.after(ms, () => run(...args));
-      return Object.assign(event, { ref: () => event, unref: () => event, hasRef: () => true });
+    const set = (run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) =>
+      this.after(ms, args.length === 0 ? run : () => run(...args));
+    const clear = (timer?: { live: boolean } | null) => {
+      if (timer) timer.live = false;
     };
-    const clear = (event?: Event) => {
-      if (event !== undefined && event !== null) event.live = false;
+    const repeat = (run: () => void, ms: number) => {
+      const timer = { live: true, unref: () => timer };
+      const next = () => {
+        if (!timer.live) return;
+        run();
+        this.after(INTERVALS * ms, next);
+      };
+      this.after(INTERVALS * ms, next);
+      return timer;
     };
     Object.assign(globalThis, {
       setTimeout: set,
       clearTimeout: clear,
+      setInterval: repeat,
+      clearInterval: clear,
       setImmediate: (run: (...args: unknown[]) => void, ...args: unknown[]) => set(run, 0, ...args),
     });
     Date.now = () => this.#now + this.machineAheadMs;
@@ -72,27 +104,44 @@ export class VirtualTime {
   }
 
   restore(): void {
-    const { setTimeout, clearTimeout, setImmediate } = real;
-    Object.assign(globalThis, { setTimeout, clearTimeout, setImmediate });
+    const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = real;
+    Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate });
     Date.now = real.dateNow;
     performance.now = real.performanceNow;
     AbortSignal.timeout = real.abortTimeout;
   }
 
   /** Runs events until `done` says so. False where that takes more than `msMax` of virtual time, or nothing is left to run. */
-  async run(done: () => boolean, msMax: number): Promise<boolean> {
+  run(done: () => boolean, msMax: number): Promise<boolean> {
     const end = this.#now + msMax;
-    for (;;) {
-      // All promises that can be settled are, when the machine gets to this.
-      await new Promise<void>((resolve) => real.setImmediate(resolve));
-      if (done()) return true;
-      if ((this.#heap[0]?.at ?? Number.POSITIVE_INFINITY) > end) return false;
-      const event = this.#pop();
-      if (event === undefined) return false;
-      this.#now = event.at;
-      this.#events++;
-      event.run();
-    }
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      const finish = (settle: () => void) => {
+        isOver = true;
+        settle();
+      };
+      const step = () => {
+        if (isOver) return;
+        try {
+          if (done()) return finish(() => resolve(true));
+          if ((this.#heap[0]?.at ?? Number.POSITIVE_INFINITY) > end) return finish(() => resolve(false));
+          const event = this.#pop();
+          if (event === undefined) return finish(() => resolve(false));
+          this.#now = event.at;
+          this.#events++;
+          event.run();
+        } catch (error) {
+          finish(() => reject(error as Error));
+        }
+      };
+      // Between two of one turn, too, the machine settles all promises that can be settled.
+      const turn = () => {
+        if (isOver) return;
+        for (let i = 0; i < TURN_EVENTS; i++) real.setImmediate(step);
+        real.setImmediate(turn);
+      };
+      turn();
+    });
   }
 
   #push(event: Event): void {

@@ -10,7 +10,7 @@ import { emptyCheckpointCounts } from "../../connectors/nats/checkpointer.js";
 import { PartitionOwner } from "../../connectors/nats/owner.js";
 import { compileSettings } from "../../runtime/config/index.js";
 import { FatalError } from "../../runtime/errors.js";
-import { decodeHead } from "../../runtime/head.js";
+import { encodeHead } from "../../runtime/head.js";
 import { Partition } from "../../runtime/partition.js";
 import { Random } from "../../runtime/random.js";
 import type { LedgerRecord } from "../../runtime/record.js";
@@ -19,7 +19,7 @@ import { HORIZON, MODELS, PARK_FOR } from "../chaos/shop.js";
 import { kernelModule, SEED } from "../support/kernel-driver.js";
 import { SimBroker, type SimMessage } from "./broker.js";
 import { SimConnection } from "./connection.js";
-import { running, SimDisk } from "./disk.js";
+import { SimDisk } from "./disk.js";
 import { giveBackMemories, poolMemories } from "./memory.js";
 import { Orders } from "./orders.js";
 import { VirtualTime } from "./time.js";
@@ -116,13 +116,12 @@ class Engine {
       seed: SEED,
       applyModel: "no",
       accepted: { gap: false, rewind: false, ledger: false },
-      store: world.hasStore ? new CheckpointFolder("/checkpoints") : undefined,
+      store: world.hasStore ? new CheckpointFolder(world.disk.mount(this, "/checkpoints")) : undefined,
       checkpoints: { everyMs: world.checkpointMs, messagesMax: 100 },
       counts: world.counts,
       note: (text) => world.hear(text, committed),
     });
-    const run = () => this.owner.run(this.#aborter.signal);
-    running.run(this, run).then(
+    this.owner.run(this.#aborter.signal).then(
       () => {
         this.ended = null;
       },
@@ -187,14 +186,15 @@ class World {
   }
 
   /**
-   * What an engine notes. Of its checkpoints it may only say what came of losses and of flipped bits; `committed` is the
-   * position of the newest one that was stored when it started.
+   * What an engine notes. Of its checkpoints it may only say what came of losses and of flipped bits, and no audit finds
+   * a difference; `committed` is the position of the newest checkpoint that was stored when it started.
    */
   hear(text: string, committed: number): void {
     this.tell(text);
     const restored = Number(/restored from its checkpoint at message (\d+)/.exec(text)?.[1]);
     const isWrong =
       (restored < committed && this.#faults.flipBit === undefined && this.#lostMessages === 0) ||
+      /: audit: /.test(text) ||
       (/does not serve/.test(text) && this.#lostMessages === 0) ||
       (/can't be used/.test(text) && this.#faults.flipBit === undefined);
     if (isWrong) this.#wrong ??= new Error(`without a reason: ${text}`);
@@ -476,9 +476,14 @@ function inputOf({ sequence, subject, headers, body, nanos }: SimMessage) {
 
 function assertRecord({ sequence, subject, headers, body }: SimMessage, wanted: LedgerRecord): void {
   assert.equal(sequence, wanted.number, "number");
-  assert.equal(subject, wanted.subject, `subject of record ${sequence}`);
-  const own = Object.fromEntries([...headers].filter(([name]) => !name.startsWith("Nats-")));
-  assert.deepEqual(own, decodeHead(wanted.head), `headers of record ${sequence}`);
+  const own = [...headers].filter(([name]) => !name.startsWith("Nats-"));
+  const head = encodeHead(Object.fromEntries(own));
+  // Nearly always all is equal: then no text is made of it.
+  if (subject === wanted.subject && Buffer.compare(head, wanted.head) === 0 && Buffer.compare(body, wanted.body) === 0)
+    return;
   const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("utf8");
+  assert.equal(subject, wanted.subject, `subject of record ${sequence}`);
+  assert.equal(text(head), text(wanted.head), `headers of record ${sequence}`);
   assert.equal(text(body), text(wanted.body), `body of record ${sequence}`);
+  assert.fail(`record ${sequence} differs in bytes that are no text`);
 }
