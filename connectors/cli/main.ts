@@ -12,6 +12,7 @@ import { savepointCommand } from "./savepoint.js";
 import { simulateCommand } from "./simulate.js";
 import { stateCommand } from "./state.js";
 import { statusCommand } from "./status.js";
+import { suggestCommand } from "./suggest.js";
 import { tailCommand } from "./tail.js";
 import { coloured } from "./terminal.js";
 
@@ -51,6 +52,7 @@ const { signal } = interrupt;
 for (const command of [
   runCommand(version, signal),
   replayCommand(signal),
+  suggestCommand(signal),
   publishCommand(signal),
   simulateCommand(signal),
   stateCommand(signal),

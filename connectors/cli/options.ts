@@ -106,6 +106,14 @@ function several(text: string, before: readonly string[] | undefined): string[] 
   return [...(before ?? []), text];
 }
 
+/** Of the models that are made from a file: a configuration has its own. */
+export function currencyOption(): Option {
+  return new Option("--currency <code>", "of amounts that name none; EUR where nothing says it").argParser((text) => {
+    if (/^[A-Z]{3}$/.test(text)) return text;
+    throw new InvalidArgumentError("Expected a currency of ISO 4217 such as EUR.");
+  });
+}
+
 /** Options of every command that reads files. */
 export function addFileOptions(command: Command): Command {
   return command
@@ -167,6 +175,16 @@ export function readOptions(flags: FileFlags) {
     delimiter: flags.delimiter,
     sort: { memoryBytesMax: flags.memory * (1 << 20), folder: flags.tmp },
   };
+}
+
+/** Throws InputError (USAGE) for a name that the configuration has not. */
+export function sourceNumber(settings: Settings, name: string | undefined): number {
+  if (name === undefined) return 0;
+  const number = settings.sources.findIndex((source) => source.name === name);
+  if (number >= 0) return number;
+  throw new InputError("USAGE", `the configuration has no source ${name}`, {
+    remedy: `Its sources are ${settings.sources.map((source) => source.name).join(", ")}.`,
+  });
 }
 
 export const BROKER_DEFAULT = "nats://127.0.0.1:4222";

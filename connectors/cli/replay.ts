@@ -19,6 +19,7 @@ import {
   instants,
   loadConfig,
   readOptions,
+  sourceNumber,
   wholeNumber,
 } from "./options.js";
 import { Output } from "./output.js";
@@ -170,16 +171,6 @@ async function replayFiles(
 
 export function sortedInstants(instants: readonly number[] | undefined): number[] {
   return [...new Set(instants ?? [])].sort((a, b) => a - b);
-}
-
-/** Throws InputError (USAGE) for a name that the configuration has not. */
-function sourceNumber(settings: Settings, name: string | undefined): number {
-  if (name === undefined) return 0;
-  const number = settings.sources.findIndex((source) => source.name === name);
-  if (number >= 0) return number;
-  throw new InputError("USAGE", `the configuration has no source ${name}`, {
-    remedy: `Its sources are ${settings.sources.map((source) => source.name).join(", ")}.`,
-  });
 }
 
 /** The files that a replay writes. */

@@ -7,6 +7,7 @@ export { FORMATS, type Format, formatOf } from "./format.js";
 export { instantText, parseInstant, Zone } from "./instant.js";
 export { encodeEvent, type FileItem, Placing, placeEvent } from "./item.js";
 export { type ColumnMap, type MappingOptions, type OrderEvent, parseKinds, parseMap } from "./mapping.js";
+export { type Measured, type MeasureOptions, measure } from "./measure.js";
 export { FileReader, type ReadOptions, type ReadTally } from "./read.js";
 export { Replay, type ReplayOptions } from "./replay.js";
 export { SORT_MEMORY_BYTES } from "./sort.js";

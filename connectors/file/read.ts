@@ -65,6 +65,16 @@ export class FileReader {
 
   /** All items, sorted (`sort.by`), stable in the order of files and rows. Throws InputError, FatalError (DISK_FULL). */
   async *items(): AsyncGenerator<FileItem[], void, undefined> {
+    const sorter = await this.read();
+    try {
+      yield* sorter.sorted();
+    } finally {
+      await sorter.close();
+    }
+  }
+
+  /** The same, to be gone through more than once and then closed: files, and stdin too, are read once only. */
+  async read(): Promise<Sorter> {
     const sorter = new Sorter(this.#options.sort);
     try {
       for (const path of this.#options.files) {
@@ -75,9 +85,10 @@ export class FileReader {
           file.close();
         }
       }
-      yield* sorter.sorted();
-    } finally {
+      return sorter;
+    } catch (error) {
       await sorter.close();
+      throw error;
     }
   }
 

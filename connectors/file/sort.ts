@@ -60,16 +60,14 @@ export class Sorter {
     if (this.#bytes >= this.#options.memoryBytesMax) await this.#spill();
   }
 
-  /** Batches in order; equals in the order they were added. */
+  /** Batches in order; equals in the order they were added. Any number of times, until it is closed. */
   async *sorted(): AsyncGenerator<FileItem[], void, undefined> {
     this.#items.sort(this.#compare);
     if (this.#runs.length === 0) {
       for (let at = 0; at < this.#items.length; at += BATCH) yield this.#items.slice(at, at + BATCH);
       return;
     }
-    const last = this.#items;
-    this.#items = [];
-    yield* merged([...this.#runs.map((path) => readRun(path)), inMemory(last)], this.#compare);
+    yield* merged([...this.#runs.map((path) => readRun(path)), inMemory(this.#items)], this.#compare);
   }
 
   async close(): Promise<void> {

@@ -5,11 +5,12 @@
 import { currencyDecimals } from "./currency.js";
 import { parseDuration } from "./duration.js";
 import type { ConfigPath, Report } from "./issue.js";
-import type { ModelConfig, READY, ReadyConfig } from "./schema.js";
+import { type ModelConfig, READY, type ReadyConfig } from "./schema.js";
 
 export type ReadyName = (typeof READY)[number];
 export type Edges = NonNullable<ReadyConfig["edges"]>;
 export type EdgeDimension = keyof Edges;
+export const READY_NAMES: readonly ReadyName[] = READY;
 export const EDGE_DIMENSIONS = ["recency", "frequency", "monetary"] as const satisfies readonly EdgeDimension[];
 
 /**

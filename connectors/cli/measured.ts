@@ -1,0 +1,119 @@
+/** Files, read once and measured: what `suggest`, `init` and a `replay` without a configuration begin with. */
+import {
+  type Config,
+  compileModel,
+  compileSettings,
+  expandModels,
+  READY_NAMES,
+  type ReadyName,
+  type Suggestion,
+  suggestModel,
+} from "../../runtime/config/index.js";
+import type { ModelCounts } from "../../runtime/partition.js";
+import type { Settings } from "../../runtime/settings.js";
+import { type FileItem, FileReader, type Measured, measure, type ReadTally } from "../file/index.js";
+import { loadKernel } from "./kernel.js";
+import { type FileFlags, loadConfig, readOptions, sourceNumber } from "./options.js";
+import { counted, percent, progress } from "./terminal.js";
+
+export interface MeasuredFlags extends FileFlags {
+  readonly config?: string;
+  readonly source?: string;
+  readonly currency?: string;
+}
+
+export interface MeasuredFiles extends Measured {
+  /** Those given, or the configuration's first model's, or EUR. */
+  readonly currency: string;
+  /** Whether anything but the default says so. */
+  readonly currencyKnown: boolean;
+  readonly tally: ReadTally;
+  /** In order of time, any number of times. */
+  items(): AsyncGenerator<FileItem[], void, undefined>;
+  /** To be called, whatever happens. */
+  close(): Promise<void>;
+}
+
+const CURRENCY_DEFAULT = "EUR";
+
+/** Under ready-made models (default all) side by side. Throws InputError, FatalError (DISK_FULL, PARTITION_FULL). */
+export async function measureFiles(
+  files: readonly string[],
+  flags: MeasuredFlags,
+  signal: AbortSignal,
+  models: readonly ReadyName[] = READY_NAMES,
+): Promise<MeasuredFiles> {
+  const { config, file } = loadConfig(flags.config);
+  const configured = file === null ? undefined : config.models[0]?.currency;
+  const currency = flags.currency ?? configured ?? CURRENCY_DEFAULT;
+  const settings = readyUnder(
+    config,
+    models.map((use) => suggestModel(use, currency, NOTHING)),
+  );
+  const source = sourceNumber(settings, flags.source);
+  const reader = new FileReader({
+    files,
+    settings,
+    source: settings.sources[source],
+    ...readOptions(flags),
+    signal,
+    progress: (share, rows) =>
+      progress.show(() => `reading ${share === null ? "" : `${percent(share, 1)}, `}${counted(rows, "row")}`),
+  });
+  const { tally } = reader;
+  const sorter = await reader.read();
+  try {
+    const measured = await measure({
+      wasm: loadKernel(),
+      settings,
+      source,
+      items: sorter.sorted(),
+      end: () => flags.until ?? tally.last,
+      signal,
+      progress: (events) =>
+        progress.show(() => `measuring ${percent(events, tally.kept)} of ${counted(tally.kept, "event")}`),
+    });
+    return {
+      ...measured,
+      currency,
+      currencyKnown: (flags.currency ?? configured) !== undefined,
+      tally,
+      items: () => sorter.sorted(),
+      close: () => sorter.close(),
+    };
+  } catch (error) {
+    await sorter.close();
+    throw error;
+  }
+}
+
+const NOTHING = {
+  recency: new Float64Array(),
+  frequency: new Float64Array(),
+  monetary: new Float64Array(),
+  history: 0,
+};
+
+/** The configuration's sources and channels with these models instead of its own, under the event clock. */
+export function readyUnder(config: Config, models: readonly Suggestion[]): Settings {
+  const { horizon, ...rest } = config; // the models' ages may need a longer one
+  const settings = compileSettings({ ...rest, models: models.map((model) => model.config) });
+  return { ...settings, clock: "event" };
+}
+
+/** Customers by segment, if this model held at the end; in rule order, of customers in none last, under null. */
+export function sizesOf(
+  { replayed }: Measured,
+  { config }: Suggestion,
+): { segment: string | null; customers: number }[] {
+  const model = compileModel((expandModels([config])[0] as ReturnType<typeof expandModels>[number]).model);
+  const counts = replayed.partitions.map((partition): ModelCounts => partition.recount(model));
+  const sum = (of: (each: ModelCounts) => number) => counts.reduce((all, each) => all + of(each), 0);
+  return [
+    ...model.segments.map((segment, s) => ({
+      segment: segment as string | null,
+      customers: sum((each) => each.segments[s] ?? 0),
+    })),
+    { segment: null, customers: sum(({ none }) => none) },
+  ];
+}
