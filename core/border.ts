@@ -267,6 +267,14 @@ export function writeRows(from: u32): u32 {
   return 0;
 }
 
+/** Writes the rows of one customer; none where no event of it was applied. */
+export function writeRowsOf(number: u32): void {
+  written = 0;
+  const customer = customerAt(number);
+  if ((customer.flags & HAS_ROWS) == 0) return;
+  for (let m: u32 = 0; m < S.models; m++) writeRow(number, customer, m);
+}
+
 function writeRow(number: u32, customer: Customer, m: u32): void {
   const row = rowAt(customer, m);
   const at = OUTPUT + written;

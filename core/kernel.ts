@@ -36,6 +36,17 @@ export {
   writeCheckpoint,
 } from "./checkpoint";
 export { OUTLOOK_BYTES, outlookBytesWritten, writeOutlooks } from "./outlook";
+export { CANCEL } from "./log";
+export {
+  ORDER_RECORD_BYTES,
+  PAST_RECORD_BYTES,
+  WAITING_RECORD_BYTES,
+  customerNumber,
+  historyBytes,
+  writeOrders,
+  writePast,
+  writeWaiting,
+} from "./history";
 export {
   CHANNEL_MAP,
   clearMarks,

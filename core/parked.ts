@@ -110,6 +110,18 @@ function read(bytes: usize, length: u32): void {
   }
 }
 
+function skip(length: u32): void {
+  while (length > 0) {
+    if (offset == CHUNK_DATA) {
+      chunk = load<u32>(entryAddress(chunk));
+      offset = 0;
+    }
+    const part = min(length, CHUNK_DATA - offset);
+    length -= part;
+    offset += part;
+  }
+}
+
 /** Lets a reversal wait until `expiry`, behind all others. `scratch` holds 12 bytes to write from. */
 export function park(
   customer: Customer,
@@ -331,6 +343,17 @@ export function parkedLength(number: u32): u32 {
 
 export function parkedSubjectLength(number: u32): u32 {
   return load<u32>(entryAddress(parkedAt(number).bytes), 12);
+}
+
+/** Copies the item of a parked reversal, the first `most` bytes of it. Returns how many bytes. */
+export function copyParkedItem(number: u32, to: usize, most: u32): u32 {
+  chunk = parkedAt(number).bytes;
+  const kept = min(load<u32>(entryAddress(chunk), 8), most);
+  const subjectLength = load<u32>(entryAddress(chunk), 12);
+  offset = TEXT_HEAD;
+  skip(subjectLength);
+  read(to, kept);
+  return kept;
 }
 
 /** Copies subject and item of a parked reversal. Returns how many bytes. */

@@ -25,6 +25,12 @@ export function packCurrency(currency: string): number {
   return [...currency].reduce((packed, letter) => packed * 32 + letter.charCodeAt(0) - 64, 0);
 }
 
+/** The currency that was packed so; empty for none (0). */
+export function unpackCurrency(packed: number): string {
+  if (packed === 0) return "";
+  return String.fromCharCode(64 + (packed >> 10), 64 + ((packed >> 5) & 31), 64 + (packed & 31));
+}
+
 /** `channel` undefined: one that no model names. */
 export function takesChannel(model: Model, channel: string | undefined): boolean {
   return model.channels === "*" || (channel !== undefined && model.channels.includes(channel));
