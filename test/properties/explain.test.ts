@@ -66,7 +66,7 @@ test("sums, bands and segment are the row's, at every instant", patience, () => 
         }
       }
     }),
-    { numRuns: runs(80) },
+    { numRuns: runs(30) },
   );
 });
 
@@ -134,6 +134,6 @@ test("what would bring the next band brings it, and less does not", patience, ()
         assert.equal(after?.segment, one.segment);
       }
     }),
-    { numRuns: runs(100) },
+    { numRuns: runs(60) },
   );
 });
