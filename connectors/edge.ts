@@ -31,6 +31,9 @@ export interface CheckpointStatus {
   readonly fallbacks: number;
   /** Restarts into larger capacities. */
   readonly growths: number;
+  /** Who waits for one that was asked for, and who was refused because too many did. */
+  readonly waiting: number;
+  readonly refused: number;
   /** Position that the partition went on from, 0 for the start of its input; null while that is not yet known. */
   readonly restored: number | null;
 }

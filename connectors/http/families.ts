@@ -123,6 +123,13 @@ export const FAMILIES: readonly Family[] = [
   ),
   one(
     "counter",
+    "checkpoint_requests_refused_total",
+    "Checkpoints asked for while too many waited for one.",
+    (s) => s.checkpoint.refused,
+  ),
+  one("gauge", "checkpoint_requests", "Who waits for a checkpoint asked for.", (s) => s.checkpoint.waiting),
+  one(
+    "counter",
     "checkpoint_restores_total",
     "Restarts of a partition from a checkpoint.",
     (s) => s.checkpoint.restores,

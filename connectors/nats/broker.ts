@@ -374,13 +374,20 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Resolves when `work` does, or after `ms`. Rejects as it does. Leaves no timer that would keep a thread from its end. */
-export async function within(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+/**
+ * Resolves when `work` does, after `ms`, or when the signal aborts. Rejects as `work` does. Leaves no timer that would
+ * keep a thread from its end.
+ */
+export async function within(ms: number, work: Promise<unknown> | undefined, signal?: AbortSignal): Promise<void> {
   const over = new AbortController();
+  const end = () => over.abort();
+  signal?.addEventListener("abort", end);
+  if (signal?.aborted) end();
   try {
     await Promise.race([work, sleep(ms, over.signal)]);
   } finally {
-    over.abort();
+    signal?.removeEventListener("abort", end);
+    end();
   }
 }
 

@@ -4,18 +4,21 @@
  *
  * A checkpoint is begun between two slices of the input, at ledger record n, and committed only once n is stored: the
  * ledger is never behind what we go on from. Whatever goes wrong with one (a full disk, a broker that refuses, a store
- * that is too slow) is told once, counted, and tried again at the next interval. It holds up nothing but itself.
+ * that is too slow or does not answer at all) is told once, counted, and tried again at the next interval. It holds up
+ * nothing but itself.
  */
-import { FatalError } from "../../runtime/errors.js";
+import { FatalError, RetryableError } from "../../runtime/errors.js";
 import type { Partition } from "../../runtime/partition.js";
 import type { CheckpointStore, CheckpointWriter } from "../checkpoints.js";
 import type { CheckpointStatus } from "../edge.js";
-import { reasonOf, sleep } from "./broker.js";
+import { reasonOf, sleep, within } from "./broker.js";
 
 export interface CheckpointerOptions {
   readonly store: CheckpointStore;
   readonly partition: Partition;
   readonly everyMs: number;
+  /** A store that takes longer for a piece has failed; a minute by default. */
+  readonly storeMsMax?: number;
   /** And after so many messages. */
   readonly messagesMax: number;
   /** The sequence of the checkpoint that the partition was restored from, 0 for none. */
@@ -43,8 +46,9 @@ const LOOK_MS_MAX = 1_000;
 const WAITING_BYTES_MAX = 8 * 1_048_576;
 /** Pieces taken at once when the kernel has no more room for what it keeps aside. */
 const DRAIN_PIECES_MAX = 4;
-/** A store that does not take a piece for so long has failed; it is waited for all the same, so that nothing piles up. */
 const STORE_MS_MAX = 60_000;
+/** Who waits for a checkpoint that was asked for: each is a request over HTTP. */
+export const WAITING_MAX = 16;
 
 export function emptyCheckpointCounts(): CheckpointCounts {
   return {
@@ -58,6 +62,8 @@ export function emptyCheckpointCounts(): CheckpointCounts {
     restoreSeconds: 0,
     fallbacks: 0,
     growths: 0,
+    waiting: 0,
+    refused: 0,
     restored: null,
   };
 }
@@ -76,6 +82,8 @@ export class Checkpointer {
   /** What went wrong while pieces were taken ahead. */
   #fault: unknown;
   #told: string | undefined;
+  /** A call that the store has not answered in time: until it does, no checkpoint is begun, so that none piles up. */
+  #late: Promise<void> | undefined;
   /** Who waits for one of a position or of a later one. */
   #asked: Asked[] = [];
   /** Tells who waits that the store has taken a piece. */
@@ -97,11 +105,31 @@ export class Checkpointer {
     this.#refuse(Number.POSITIVE_INFINITY, new Error("the engine stops"));
   }
 
-  /** Resolves with the position of one of the state now or later, taken soon. Rejects with what kept it from the store. */
-  request(): Promise<number> {
-    const { sequence } = this.#options.partition.position;
-    if (sequence === this.#sequence) return Promise.resolve(sequence);
-    return new Promise((resolve, reject) => this.#asked.push({ from: sequence, resolve, reject }));
+  /**
+   * Resolves with the position of one of the state that there is once `ready` has resolved, or a later one. Rejects with
+   * what kept it from the store, or with RetryableError where WAITING_MAX wait already.
+   */
+  async request(ready: () => Promise<void>): Promise<number> {
+    const { counts, partition } = this.#options;
+    if (counts.waiting >= WAITING_MAX) {
+      counts.refused++;
+      throw new RetryableError(
+        "ENGINE_REFUSED",
+        `${WAITING_MAX} wait for a checkpoint of partition ${partition.partition}`,
+        {
+          remedy: "Ask again when those are answered.",
+        },
+      );
+    }
+    counts.waiting++;
+    try {
+      await ready();
+      const { sequence } = partition.position;
+      if (sequence === this.#sequence) return sequence;
+      return await new Promise((resolve, reject) => this.#asked.push({ from: sequence, resolve, reject }));
+    } finally {
+      counts.waiting--;
+    }
   }
 
   /**
@@ -135,23 +163,32 @@ export class Checkpointer {
     this.#triedSequence = partition.position.sequence;
     let writer: CheckpointWriter | undefined;
     try {
+      if (this.#late !== undefined) throw new Error("the store has still not answered the last call");
       const head = await this.#options.betweenSlices(() => partition.beginCheckpoint());
       const { position, recordNumber } = head;
       this.#isWhole = false;
       this.#fault = undefined;
-      writer = await this.#limited(store.create(partition.partition, { ...position, number: recordNumber }));
+      const creation = store.create(partition.partition, { ...position, number: recordNumber });
+      // One that comes too late leaves nothing behind, either.
+      creation.then(
+        (made) => {
+          writer = made;
+        },
+        () => {},
+      );
+      const created = await this.#limited(creation, signal);
       let bytes = 0;
       for (let piece = this.#nextPiece(); piece !== undefined; piece = this.#nextPiece()) {
         signal.throwIfAborted();
         bytes += piece.length;
-        if (piece.length > 0) await this.#limited(writer.write(piece));
+        if (piece.length > 0) await this.#limited(created.write(piece), signal);
         this.#onWritten();
         // A store that answers at once must not keep the thread from its socket.
         await new Promise((resolve) => setImmediate(resolve));
       }
       await this.#options.ledgerReached(recordNumber, signal);
       signal.throwIfAborted();
-      await this.#limited(writer.commit());
+      await this.#limited(created.commit(), signal);
       this.#sequence = position.sequence;
       counts.position = position.sequence;
       counts.madeAt = Date.now();
@@ -162,7 +199,8 @@ export class Checkpointer {
       for (const { resolve } of this.#takeAsked(position.sequence)) resolve(position.sequence);
     } catch (error) {
       partition.abandonCheckpoint();
-      await writer?.abandon();
+      if (this.#late === undefined) await writer?.abandon();
+      else void this.#late.then(() => writer?.abandon());
       if (isBroken(error)) throw error;
       if (signal.aborted) return;
       counts.failures++;
@@ -227,21 +265,25 @@ export class Checkpointer {
     return true;
   }
 
-  /** Tells of a store that does not answer, frees what the kernel keeps for it, and goes on waiting. */
-  async #limited<T>(work: Promise<T>): Promise<T> {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      this.#options.partition.abandonCheckpoint();
-      this.#options.note(`${this.#options.store.shown} has not answered for ${STORE_MS_MAX / 1_000} s`);
-    }, STORE_MS_MAX);
-    try {
-      const result = await work;
-      if (late) throw new Error("the store was too slow");
-      return result;
-    } finally {
-      clearTimeout(timer);
-    }
+  /**
+   * What the store answers, within its time. Rejects where it does not or the signal aborts; the call itself can't be
+   * taken back, and counts as late until it ends.
+   */
+  async #limited<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
+    const { storeMsMax = STORE_MS_MAX } = this.#options;
+    const isOver = () => {};
+    let isAnswered = false;
+    const answer = call.finally(() => {
+      isAnswered = true;
+    });
+    await within(storeMsMax, answer, signal);
+    if (isAnswered) return answer;
+    const late = answer.then(isOver, isOver).then(() => {
+      if (this.#late === late) this.#late = undefined;
+    });
+    this.#late = late;
+    signal.throwIfAborted();
+    throw new Error(`no answer for ${storeMsMax / 1_000} s`);
   }
 }
 

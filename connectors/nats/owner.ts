@@ -311,13 +311,15 @@ export class PartitionOwner {
 
   /**
    * Moves T on to the broker's now, waits until nothing is overdue, and takes a checkpoint; resolves with its position
-   * once it is stored. Rejects where the store refuses it, none are kept, or resting takes longer than `msMax`.
+   * once it is stored. Rejects where the store refuses it, none are kept, too many wait for one, or resting takes longer
+   * than `msMax`.
    */
   async checkpoint(msMax: number): Promise<number> {
     if (this.#checkpointer === undefined) throw new Error("no checkpoints are kept (checkpoints: { store: none })");
-    if (this.#options.settings.clock === "broker") await this.tick(msMax);
-    await this.atRest(() => undefined, msMax);
-    return this.#checkpointer.request();
+    return this.#checkpointer.request(async () => {
+      if (this.#options.settings.clock === "broker") await this.tick(msMax);
+      await this.atRest(() => undefined, msMax);
+    });
   }
 
   /** What the stream's limits are asked for, at most for a second; the last answer where the broker is away. */

@@ -335,6 +335,8 @@ export function partitionStatus(partition: number): PartitionStatus {
     restoreSeconds: 0.125,
     fallbacks: 2,
     growths: 4,
+    waiting: 5,
+    refused: 6,
     restored: 70,
   };
   return {
