@@ -20,6 +20,7 @@ import {
   sleep,
 } from "./broker.js";
 import { type StreamState, stampOf } from "./position.js";
+import { Troubles } from "./troubles.js";
 import { Publishes } from "./wire.js";
 
 /** Bytes of unacknowledged records a partition, besides their count. */
@@ -41,7 +42,10 @@ export interface LedgerWriterOptions {
   readonly accepts?: boolean;
   /** Called with the number up to which all is stored, whenever that grows. Must not throw. */
   readonly onStored?: (number: number) => void;
-  /** Called with the reason when records have to be sent again; not twice with one reason until all are stored. Must not throw. */
+  /**
+   * Called with the reason when records have to be sent again: at once, then in one line every ten seconds, and not twice
+   * with one reason until all are stored. Must not throw.
+   */
   readonly onTrouble?: (reason: string) => void;
 }
 
@@ -63,7 +67,8 @@ export class LedgerWriter {
   /** Ends listening for answers to the last sending: those to one before a recovery must not be taken for them. */
   #unlisten = () => {};
   readonly #aborter = new AbortController();
-  readonly #onTrouble: (reason: string) => void;
+  readonly #troubles: Troubles;
+  /** The last reason told, but for the numbers in it. */
   #told: string | undefined;
   /** Records numbered `#stored` + 1 on, from index `#head` on. */
   #window: LedgerRecord[] = [];
@@ -88,7 +93,7 @@ export class LedgerWriter {
     this.#inFlightMax = options.inFlightMax;
     this.#last = options.from ?? 0;
     this.#onStored = options.onStored ?? (() => {});
-    this.#onTrouble = options.onTrouble ?? (() => {});
+    this.#troubles = new Troubles(options.onTrouble ?? (() => {}));
     this.#publishes = new Publishes((commands) => broker.send(commands));
     this.#stop = broker.onConnection((connected) => {
       // With nothing in flight, too: a broker that went backwards is to be noticed now, not with the next record.
@@ -182,6 +187,7 @@ export class LedgerWriter {
   close(): void {
     this.#aborter.abort();
     clearTimeout(this.#timer);
+    this.#troubles.close();
     this.#stop();
     this.#unlisten();
     this.#wakeAll();
@@ -281,8 +287,9 @@ export class LedgerWriter {
   #recover(reason: string): void {
     this.#refused++;
     if (this.#recovering || this.#failure) return;
-    if (reason !== this.#told && this.inFlight > 0) this.#onTrouble(reason);
-    this.#told = reason;
+    const kind = reason.replace(/\d+/g, "n");
+    if (kind !== this.#told && this.inFlight > 0) this.#troubles.add(reason);
+    this.#told = kind;
     this.#recovering = true;
     this.#unlisten();
     this.#resume(reason).catch((error: unknown) => {

@@ -140,17 +140,27 @@ describe.each(serverVersions)("the ledger's writer on nats-server $version", ({ 
   test("a second owner can only append what the first would", async () => {
     const stream = await makeStream(broker);
     const other = await server.connect();
+    const told: string[] = [];
+    const onTrouble = (reason: string) => told.push(reason);
     const owners = [
-      await LedgerWriter.open(broker, { stream, inFlightMax: 64 }),
-      await LedgerWriter.open(other, { stream, inFlightMax: 64 }),
+      await LedgerWriter.open(broker, { stream, inFlightMax: 64, onTrouble }),
+      await LedgerWriter.open(other, { stream, inFlightMax: 64, onTrouble }),
     ];
-    await Promise.all(
-      owners.map(async (owner) => {
-        await owner.append(records(1, 3_000), never);
-        await owner.flush(never);
-      }),
-    );
+    const begun = performance.now();
+    // As orders come: each time all is stored, and the next refusal is a new one.
+    for (let number = 1; number <= 3_000; number += 60)
+      await Promise.all(
+        owners.map(async (owner) => {
+          await owner.append(records(number, number + 59), never);
+          await owner.flush(never);
+        }),
+      );
+    const seconds = (performance.now() - begun) / 1_000;
     for (const owner of owners) owner.close();
+    const refused = owners.reduce((sum, owner) => sum + owner.refused, 0);
+    expect(refused).toBeGreaterThan(20);
+    // One at once, one every ten seconds, one at the end; of each owner.
+    expect(told.length, told.join("\n")).toBeLessThanOrEqual(2 * (2 + seconds / 10));
     await expectWhole(broker, stream, 3_000);
   });
 
