@@ -5,6 +5,7 @@ import type { Move } from "../../runtime/moves.js";
 import { OUTCOMES } from "../../runtime/record.js";
 import { arrange, widthBeside, widthOf } from "./blocks.js";
 import { bar, sparkline } from "./chart.js";
+import { lineSentences } from "./linetally.js";
 import { money, shortMoney, wholeMoney } from "./money.js";
 import type { ModelSummary, Summary } from "./summary.js";
 import { type Column, count, cut, percent, type Terminal, table, width } from "./terminal.js";
@@ -26,6 +27,7 @@ export function printAnswer(terminal: Terminal, summary: Summary): void {
     for (const line of lines) terminal.print(line);
     if (lines.length > 0) terminal.print();
   };
+  if (summary.lines !== undefined) print(lineSentences(summary.rows, summary.lines));
   print(arrange(readBlocks(terminal, summary), terminal.columns));
   const clock = summary.clock === null ? null : Date.parse(summary.clock);
   for (const model of summary.models) {

@@ -118,7 +118,13 @@ export function currencyOption(): Option {
 export function addFileOptions(command: Command): Command {
   return command
     .optionsGroup("What is in the files:")
-    .option("--map <field=column,…>", "columns of the order event's fields, where they have other names", several)
+    .option(
+      "--map <field=column,…>",
+      "columns of the order event's fields, where they have other names; amount=Quantity*UnitPrice is one of several",
+      several,
+    )
+    .option("--lines", "rows of one order id are the lines of one order: their amounts are summed, rounded once")
+    .option("--whole-ids", "ids that a spreadsheet wrote as decimals are whole: 17850.0 is 17850")
     .option(
       "--scale <digits>",
       "amounts are decimals with so many digits: 12.30 is 1230 at --scale 2",
@@ -127,7 +133,8 @@ export function addFileOptions(command: Command): Command {
     .option("--zone <zone>", "zone of times without an offset, such as Europe/Warsaw")
     .option(
       "--kind <text=kind,…>",
-      "order, refund or cancel for each text of the kind column; other rows are left out",
+      "order, refund, cancel or skip for each text of the kind column; other rows are left out. " +
+        "refund=C*: by the order's id; refund=negative: by the amount's sign",
       several,
     )
     .option("--until <instant>", "leave out what is later", instant)
@@ -154,6 +161,8 @@ export interface FileFlags {
   readonly scale?: number;
   readonly zone?: string;
   readonly kind?: string[];
+  readonly lines?: boolean;
+  readonly wholeIds?: boolean;
   readonly until?: number;
   readonly after?: number;
   readonly format?: Format;
@@ -169,6 +178,8 @@ export function readOptions(flags: FileFlags) {
     scale: flags.scale,
     zone: flags.zone === undefined ? undefined : new Zone(flags.zone),
     kinds: parseKinds(flags.kind ?? []),
+    lines: flags.lines,
+    wholeIds: flags.wholeIds,
     until: flags.until,
     after: flags.after,
     format: flags.format,

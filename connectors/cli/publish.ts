@@ -14,6 +14,7 @@ import {
 } from "../file/index.js";
 import type { BrokerOptions } from "../nats/broker.js";
 import { EngineWatch, type Made, madeLines } from "./enginewatch.js";
+import { lineSentences } from "./linetally.js";
 import {
   addBrokerOptions,
   addFileOptions,
@@ -201,6 +202,7 @@ function asJson({ tally, end, ...published }: Published, made: Made | undefined,
   const { events, messages, repeated, beyondHorizon, split } = published;
   return {
     rows: tally.rows,
+    ...(tally.lines === null ? {} : { lines: tally.lines }),
     events,
     messages,
     repeated,
@@ -224,6 +226,7 @@ function print(
 ): void {
   const how = flags.live === true ? "live" : "silent";
   out.print(`Published ${out.style("bold", counted(events, "event"))} in ${counted(messages, "message")}, ${how}.`);
+  if (tally.lines !== null) for (const line of lineSentences(tally.rows, tally.lines)) out.print(`  ${line}`);
   if (repeated > 0) out.print(`  ${counted(repeated, "message")} the broker had already, by their ids`);
   for (const [kind, rows] of tally.otherKinds)
     out.print(`  ${counted(rows, "row")} left out: kind ${kind === "" ? "(none)" : kind}`);

@@ -65,6 +65,8 @@ Examples:
   $ tidemark replay orders.csv -c tidemark.yaml
   $ tidemark replay invoices.csv.gz --map id=invoice_no,customer=customer_id,time=ts,amount=total \\
       --scale 2 --zone Europe/London --kind sale=order,refund=refund
+  $ tidemark replay lines.csv --lines --map 'id=Invoice,customer=Customer,time=Date,amount=Quantity*"Unit price"' \\
+      --scale 2 --zone Europe/London --kind 'refund=C*'
   $ tidemark replay orders.ndjson --at 2026-01-01,2026-02-01 --state state.csv --migrations moves.ndjson
   $ tidemark replay --nats nats://localhost:4222 --state -`,
     )
@@ -115,7 +117,7 @@ async function replay(files: readonly string[], flags: Flags, signal: AbortSigna
 }
 
 /** The rows read, under the name that they have where they come from. */
-export interface Tally extends Pick<ReadTally, "rows" | "otherKinds" | "afterUntil" | "beforeAfter"> {
+export interface Tally extends Pick<ReadTally, "rows" | "otherKinds" | "afterUntil" | "beforeAfter" | "lines"> {
   readonly unit: "row" | "message";
 }
 

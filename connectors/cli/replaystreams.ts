@@ -52,7 +52,10 @@ export async function replayStreams(
     for (const input of inputs) await input.close();
     await broker.close();
   }
-  return { replayed, tally: { rows, unit: "message", otherKinds: new Map(), afterUntil: 0, beforeAfter: 0 } };
+  return {
+    replayed,
+    tally: { rows, unit: "message", otherKinds: new Map(), afterUntil: 0, beforeAfter: 0, lines: null },
+  };
 }
 
 /** One partition's stream, up to where it ended when it was opened. */

@@ -3,13 +3,14 @@ import { currencyDecimals } from "../../runtime/config/index.js";
 import { KINDS, OUTCOMES, REASONS } from "../../runtime/record.js";
 import { type ModelReport, reportOf } from "../../runtime/report.js";
 import type { Settings } from "../../runtime/settings.js";
-import type { ReadTally, Replay } from "../file/index.js";
-import { instantText } from "../file/index.js";
+import { instantText, type LineTally, type ReadTally, type Replay } from "../file/index.js";
 
 export interface Summary {
   /** The instant up to which everything is applied, RFC 3339; null where there was no input. */
   readonly clock: string | null;
   readonly rows: number;
+  /** Where rows are the lines of orders. */
+  readonly lines?: LineTally;
   readonly leftOut: {
     readonly kind: Readonly<Record<string, number>>;
     readonly afterUntil: number;
@@ -30,7 +31,7 @@ export interface ModelSummary extends ModelReport {
 export function summarize(
   settings: Settings,
   replayed: Replay,
-  tally: Pick<ReadTally, "rows" | "otherKinds" | "afterUntil" | "beforeAfter">,
+  tally: Pick<ReadTally, "rows" | "otherKinds" | "afterUntil" | "beforeAfter" | "lines">,
 ): Summary {
   const stats = replayed.stats();
   const clock = Math.max(...replayed.partitions.map((partition) => partition.clock));
@@ -38,6 +39,7 @@ export function summarize(
   return {
     clock: clock === 0 ? null : instantText(clock),
     rows: tally.rows,
+    ...(tally.lines === null ? {} : { lines: tally.lines }),
     leftOut: {
       kind: Object.fromEntries(tally.otherKinds),
       afterUntil: tally.afterUntil,

@@ -3,11 +3,14 @@ export { BATCH_BYTES, BATCH_EVENTS, Batcher, type BatchOptions, type OutMessage 
 export { CustomerBatcher } from "./customerbatch.js";
 export { DATE_FORMS, type DateForm, DateJudge, dateForms, parseDate, readDate } from "./date.js";
 export { minorUnits } from "./decimal.js";
+export { type Expression, parseExpression } from "./expression.js";
 export { FORMATS, type Format, formatOf } from "./format.js";
 export { instantText, parseInstant, Zone } from "./instant.js";
 export { encodeEvent, type FileItem, Placing, placeEvent } from "./item.js";
-export { type ColumnMap, type MappingOptions, type OrderEvent, parseKinds, parseMap } from "./mapping.js";
+export { type KindRules, parseKinds, type RowKind } from "./kinds.js";
+export { type ColumnMap, type MappingOptions, type OrderEvent, parseMap } from "./mapping.js";
 export { type Measured, type MeasureOptions, measure } from "./measure.js";
+export type { LineTally } from "./orderlines.js";
 export { FileReader, type ReadOptions, type ReadTally } from "./read.js";
 export { Replay, type ReplayOptions } from "./replay.js";
 export { SORT_MEMORY_BYTES } from "./sort.js";

@@ -21,6 +21,8 @@ export interface FileItem {
   /** It has a time of its own, a customer and nothing seen here that speaks against it: the input ends with the latest. */
   readonly whole: boolean;
   readonly body: Uint8Array;
+  /** Place among items of one time, for those that are not added in their order; default 0. */
+  readonly rank?: number;
 }
 
 const encoder = new Encoder({ ignoreUndefined: true, initialBufferSize: 4096 });

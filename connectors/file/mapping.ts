@@ -1,10 +1,11 @@
 /** From a row of a file to an order event: which column is which field, and how its texts are read. */
 import { InputError } from "../../runtime/errors.js";
-import { KINDS, type Kind } from "../../runtime/record.js";
-import { type AmountForm, parseAmount } from "./amount.js";
+import { type AmountForm, currencyOf, readAmount } from "./amount.js";
 import { type DateForm, parseDate } from "./date.js";
-import { minorUnits } from "./decimal.js";
+import { type Decimal, minorUnitsOf, parseDecimal, rounded } from "./decimal.js";
+import { type Expression, parseExpression } from "./expression.js";
 import { parseInstant, type Zone } from "./instant.js";
+import { type KindRules, kindOfId } from "./kinds.js";
 
 /** The fields of an order event that a file can give. */
 export const FILE_FIELDS = [
@@ -22,7 +23,10 @@ export const FILE_FIELDS = [
 export type FileField = (typeof FILE_FIELDS)[number];
 const NEEDED: readonly FileField[] = ["id", "customer", "time"];
 
-/** Column (or path, with dots) of each field that is not the column of its own name; "" for none. */
+/**
+ * Column (or path, with dots) of each field that is not the column of its own name; "" for none. Of the amount also
+ * an expression of several; see expression.ts.
+ */
 export type ColumnMap = Readonly<Partial<Record<FileField, string>>>;
 
 export interface MappingOptions {
@@ -35,8 +39,14 @@ export interface MappingOptions {
   readonly dateForm?: DateForm | undefined;
   /** Of times without an offset; undefined: such a time is left as it is and the kernel refuses it. */
   readonly zone?: Zone | undefined;
-  /** Kind of each text of the kind column; rows with another text are left out. Undefined: the texts are kinds. */
-  readonly kinds?: Readonly<Record<string, Kind>> | undefined;
+  /** Which rows are orders, refunds and cancels. Undefined: the texts of the kind column, where there is one, are kinds. */
+  readonly kinds?: KindRules | undefined;
+  /** Ids that a spreadsheet wrote as decimals are whole numbers: 17850.0 is 17850. */
+  readonly wholeIds?: boolean | undefined;
+  /** Where no column gives the currency, an amount's own mark does (zł, EUR); see `currencyOf`. */
+  readonly currencyMarks?: boolean | undefined;
+  /** Rows of one order id are the lines of one order; see orderlines.ts. */
+  readonly lines?: boolean | undefined;
 }
 
 /** An order event as it goes into a message. What the file lacks is absent; what can't be read is as it was. */
@@ -75,48 +85,51 @@ export function parseMap(texts: readonly string[]): ColumnMap {
   return map;
 }
 
-/** Reads `sale=order,refund=refund`. Throws InputError (USAGE). */
-export function parseKinds(texts: readonly string[]): Readonly<Record<string, Kind>> | undefined {
-  if (texts.length === 0) return undefined;
-  const kinds: Record<string, Kind> = Object.create(null) as Record<string, Kind>;
-  for (const pair of texts.flatMap((text) => text.split(","))) {
-    const at = pair.lastIndexOf("=");
-    const kind = KINDS.find((known) => known === pair.slice(at + 1).trim());
-    if (at < 0 || kind === undefined) {
-      throw new InputError("USAGE", `--kind ${pair}: expected text=kind`, {
-        remedy: `The kinds are ${KINDS.join(", ")}; for example --kind sale=order,refund=refund.`,
-      });
-    }
-    kinds[pair.slice(0, at).trim()] = kind;
-  }
-  return kinds;
-}
-
 function isFileField(text: string): text is FileField {
   return (FILE_FIELDS as readonly string[]).includes(text);
 }
 
+/** Where the fields stand in a row of a file with a header. */
+export interface Columns {
+  /** -1 for nowhere. */
+  readonly fields: Readonly<Record<FileField, number>>;
+  /** Of an amount that is made of several columns: where they stand. */
+  readonly operands: readonly number[];
+  readonly expression: Expression | undefined;
+}
+
 /**
- * Where each field stands in a row of this header, -1 for nowhere. Throws InputError (USAGE) where a column that
+ * Where each field stands in a row of this header. A column that is called so comes before an expression. Throws InputError (USAGE) where a column that
  * the options name, or one that every event needs, is not there.
  */
-export function columnsOf(header: readonly string[], options: MappingOptions, name: string): Record<FileField, number> {
-  const columns = {} as Record<FileField, number>;
+export function columnsOf(header: readonly string[], options: MappingOptions, name: string): Columns {
+  const fields = {} as Record<FileField, number>;
+  let expression: Expression | undefined;
   for (const field of FILE_FIELDS) {
     const wanted = options.map[field];
-    columns[field] = header.indexOf(wanted ?? field);
-    if (wanted !== undefined && wanted !== "" && columns[field] < 0) {
-      throw new InputError("USAGE", `${name} has no column ${JSON.stringify(wanted)}`, { remedy: has(header) });
+    fields[field] = header.indexOf(wanted ?? field);
+    if (wanted === undefined || wanted === "" || fields[field] >= 0) continue;
+    if (field === "amount") expression = parseExpression(wanted) ?? undefined;
+    const absent = expression === undefined ? wanted : expression.columns.find((column) => !header.includes(column));
+    if (absent !== undefined) {
+      throw new InputError("USAGE", `${name} has no column ${JSON.stringify(absent)}`, { remedy: has(header) });
     }
   }
-  const needed = options.kinds === undefined ? NEEDED : [...NEEDED, "kind" as const];
-  const missing = needed.filter((field) => columns[field] < 0);
+  const needed = options.kinds?.texts === undefined ? NEEDED : [...NEEDED, "kind" as const];
+  const missing = needed.filter((field) => fields[field] < 0);
   if (missing.length > 0) {
     throw new InputError("USAGE", `${name} has no column for ${missing.join(", ")}`, {
       remedy: `Name it: --map ${missing.map((field) => `${field}=COLUMN`).join(",")}. ${has(header)}`,
     });
   }
-  return columns;
+  return { fields, expression, operands: (expression?.columns ?? []).map((column) => header.indexOf(column)) };
+}
+
+/** Of rows with named members: the expression that the amount is, undefined where it is one member. */
+export function memberExpression(amount: string | undefined): Expression | undefined {
+  if (amount === undefined) return undefined;
+  const found = parseExpression(amount);
+  return found === null || found.columns[0] === amount ? undefined : found;
 }
 
 function has(header: readonly string[]): string {
@@ -138,46 +151,74 @@ export interface Mapped {
   readonly time: number | null;
 }
 
+/** What a row says, its amount exact and apart. */
+export interface Line extends Mapped {
+  /** Undefined for none, or for one that can't be read: that is in the event as it was. */
+  readonly amount: Decimal | undefined;
+}
+
+/** How an amount that is an expression finds its columns in a row. */
+export interface Operands<Row> {
+  readonly expression: Expression;
+  /** The text or value of the expression's n-th column. */
+  readonly lookup: (row: Row, n: number) => unknown;
+}
+
 /** Turns rows into events. One for each file: it knows how to look a field up. */
 export class Mapping<Row> {
   readonly #options: MappingOptions;
   readonly #lookup: Lookup<Row>;
+  readonly #operands: Operands<Row> | undefined;
 
-  constructor(options: MappingOptions, lookup: Lookup<Row>) {
+  constructor(options: MappingOptions, lookup: Lookup<Row>, operands?: Operands<Row>) {
     this.#options = options;
     this.#lookup = lookup;
+    this.#operands = operands;
   }
 
-  /** The event of a row, or the text of its kind where `kinds` leaves it out. Never throws. */
-  event(row: Row): Mapped | string {
+  /** What a row says, or what left it out: the text or the pattern of its kind. Never throws. */
+  line(row: Row): Line | string {
     const { kinds } = this.#options;
     const event: OrderEvent = {};
-    let kind: unknown = textOf(this.#lookup(row, "kind"));
-    if (kinds !== undefined) {
-      const known = kinds[kind === undefined ? "" : String(kind)];
-      if (known === undefined) return kind === undefined ? "" : String(kind);
-      kind = known;
+    const id = this.#id(row, "id");
+    const byId = kindOfId(kinds, id);
+    let kind = byId?.kind ?? textOf(this.#lookup(row, "kind"));
+    if (byId === undefined && kinds?.texts !== undefined) {
+      const text = kind === undefined ? "" : String(kind);
+      kind = kinds.texts[text] ?? "skip";
+      if (kind === "skip") return text;
     }
-    for (const field of ["id", "customer", "channel", "currency", "order"] as const) {
+    if (byId?.kind === "skip") return byId.pattern;
+    if (id !== undefined) event.id = id;
+    const customer = this.#id(row, "customer");
+    if (customer !== undefined) event.customer = customer;
+    for (const field of ["channel", "currency"] as const) {
       const value = textOf(this.#lookup(row, field));
       if (value !== undefined) event[field] = value;
     }
+    const order = this.#id(row, "order");
+    if (order !== undefined) event.order = order;
     if (kind !== undefined && kind !== "order") event.kind = kind;
     const time = textOf(this.#lookup(row, "time"));
     const instant = typeof time === "string" ? this.#instant(time) : null;
     if (time !== undefined) event.time = instant ?? time;
-    const found = this.#lookup(row, "amount");
-    const amount = textOf(found);
-    if (typeof amount === "string") {
-      const units = this.#units(amount, typeof found === "string");
-      // A refund says what was given back; shops write it below zero.
-      event.amount = kind === "refund" && typeof units === "number" ? Math.abs(units) : units;
-    } else if (amount !== undefined) event.amount = amount;
+    const amount = this.#amount(row, event);
     const version = textOf(this.#lookup(row, "version"));
     if (version !== undefined) event.version = typeof version === "string" ? this.#version(version) : version;
     const test = textOf(this.#lookup(row, "test"));
     if (test !== undefined) event.test = typeof test === "string" ? truthOr(test) : test;
-    return { event, time: instant };
+    return { event, time: instant, amount };
+  }
+
+  /** The event of a row that is an order of its own; null where it is left out for its sign. */
+  settled(line: Line): Mapped | null {
+    return settled(line, this.#options, this.#operands !== undefined);
+  }
+
+  #id(row: Row, field: "id" | "customer" | "order"): unknown {
+    const value = textOf(this.#lookup(row, field));
+    if (this.#options.wholeIds !== true || typeof value !== "string") return value;
+    return /^\d+\.0+$/.test(value) ? value.slice(0, value.indexOf(".")) : value;
   }
 
   #instant(text: string): number | null {
@@ -190,11 +231,57 @@ export class Mapping<Row> {
     return this.#instant(text) ?? parseInstant(text, this.#options.zone) ?? text;
   }
 
-  /** A number of JSON or MessagePack has a decimal point, whatever the texts of its column have. */
-  #units(amount: string, isText: boolean): number | string {
-    const { amountForm, scale = 0 } = this.#options;
-    return amountForm === undefined || !isText ? minorUnits(amount, scale) : parseAmount(amount, amountForm, scale);
+  /** The exact amount; one that can't be read goes into the event as it is. */
+  #amount(row: Row, event: OrderEvent): Decimal | undefined {
+    const operands = this.#operands;
+    const found =
+      operands === undefined
+        ? [this.#lookup(row, "amount")]
+        : operands.expression.columns.map((_, n) => operands.lookup(row, n));
+    const texts = found.map((value) => textOf(value));
+    if (texts.every((text) => text === undefined)) return undefined;
+    const values = found.map((value, n) => this.#decimal(texts[n], typeof value === "string"));
+    if (this.#options.currencyMarks === true) {
+      const marked = texts.map((text) => (typeof text === "string" ? currencyOf(text) : undefined));
+      const currency = marked.find((one) => one !== undefined);
+      if (currency !== undefined) event.currency ??= currency;
+    }
+    if (values.every((value) => value !== null)) {
+      event.amount = undefined; // keeps its place among the fields
+      return operands === undefined ? values[0] : operands.expression.value(values);
+    }
+    event.amount = operands === undefined ? texts[0] : texts.map((text) => String(text ?? "")).join(" ; ");
+    return undefined;
   }
+
+  /** A number of JSON or MessagePack has a decimal point, whatever the texts of its column have. */
+  #decimal(text: unknown, isText: boolean): Decimal | null {
+    if (typeof text !== "string") return null;
+    const { amountForm } = this.#options;
+    return amountForm === undefined || !isText ? parseDecimal(text) : readAmount(text, amountForm);
+  }
+}
+
+/** What an order of a negative amount is counted under where it is left out. */
+export const NEGATIVE = "negative";
+
+/**
+ * The event of a line, or of all lines of an order, with its amount in minor units; null where it is left out for
+ * its sign. `made`: the amount is a sum or a product, rounded here, once; where no scale says to what, and in a
+ * column's own amounts, a fraction of a minor unit is left for the kernel to refuse.
+ */
+export function settled({ event, time, amount }: Line, options: MappingOptions, made: boolean): Mapped | null {
+  if (amount === undefined) return { event, time };
+  const { scale, kinds } = options;
+  let units = made && scale !== undefined ? Number(rounded(amount, scale)) : minorUnitsOf(amount, scale ?? 0);
+  if (units < 0 && event.kind === undefined && kinds?.negative !== undefined) {
+    if (kinds.negative === "skip") return null;
+    event.kind = "refund";
+  }
+  // A refund says what was given back; shops write it below zero.
+  if (event.kind === "refund") units = Math.abs(units);
+  event.amount = units;
+  return { event, time };
 }
 
 /** A cell as trimmed text; numbers and booleans as theirs; undefined for an empty one; {} for what has members. */

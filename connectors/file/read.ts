@@ -6,9 +6,20 @@ import { readCsv } from "./csv.js";
 import { type Format, formatOf } from "./format.js";
 import { type InputFile, openInput } from "./input.js";
 import { type FileItem, Placing } from "./item.js";
-import { columnsOf, type FileField, Mapping, type MappingOptions, memberAt } from "./mapping.js";
+import {
+  columnsOf,
+  type FileField,
+  type Mapped,
+  Mapping,
+  type MappingOptions,
+  memberAt,
+  memberExpression,
+  NEGATIVE,
+  settled,
+} from "./mapping.js";
 import { readMsgpack } from "./msgpack.js";
 import { readNdjson } from "./ndjson.js";
+import { type LineTally, OrderLines } from "./orderlines.js";
 import type { RawItem } from "./raw.js";
 import { Sorter, type SortOptions } from "./sort.js";
 
@@ -35,31 +46,41 @@ export interface ReadTally {
   rows: number;
   /** Rows that go to the kernel. */
   kept: number;
-  /** Left out by kind: rows by the text of their kind. */
+  /** Left out by kind: rows by the text of their kind, or the pattern of their id, or "negative". */
   readonly otherKinds: Map<string, number>;
   afterUntil: number;
   beforeAfter: number;
   /** The latest time of a kept row that has one and a customer: the end of the input. Null for none. */
   last: number | null;
+  /** Where rows are the lines of orders; null where each is an order of its own. */
+  readonly lines: LineTally | null;
 }
 
 /** Texts of kinds that are counted one by one; the rest together, so that a wrong column costs no memory. */
 const OTHER_KINDS_MAX = 100;
 
 export class FileReader {
-  readonly tally: ReadTally = {
-    rows: 0,
-    kept: 0,
-    otherKinds: new Map(),
-    afterUntil: 0,
-    beforeAfter: 0,
-    last: null,
-  };
+  readonly tally: ReadTally;
   readonly #options: ReadOptions;
   readonly #source: Source;
+  readonly #lines: OrderLines | null;
+  readonly #sort: SortOptions;
 
   constructor(options: ReadOptions) {
+    const { lines, sort } = options;
     this.#options = options;
+    // Lines and the orders made of them are held at the same time.
+    this.#sort = lines === true ? { ...sort, memoryBytesMax: sort.memoryBytesMax / 2 } : sort;
+    this.#lines = lines === true ? new OrderLines(this.#sort) : null;
+    this.tally = {
+      rows: 0,
+      kept: 0,
+      otherKinds: new Map(),
+      afterUntil: 0,
+      beforeAfter: 0,
+      last: null,
+      lines: this.#lines?.tally ?? null,
+    };
     this.#source = options.source ?? (options.settings.sources[0] as Source); // never empty
   }
 
@@ -75,7 +96,7 @@ export class FileReader {
 
   /** The same, to be gone through more than once and then closed: files, and stdin too, are read once only. */
   async read(): Promise<Sorter> {
-    const sorter = new Sorter(this.#options.sort);
+    const sorter = new Sorter(this.#sort);
     try {
       for (const path of this.#options.files) {
         const file = await openInput(path, this.#options.stdin);
@@ -85,10 +106,13 @@ export class FileReader {
           file.close();
         }
       }
+      if (this.#lines !== null) await this.#addOrders(this.#lines, sorter);
       return sorter;
     } catch (error) {
       await sorter.close();
       throw error;
+    } finally {
+      await this.#lines?.close();
     }
   }
 
@@ -99,6 +123,7 @@ export class FileReader {
     for await (const items of this.#batches(file, format, placing)) {
       signal?.throwIfAborted();
       await sorter.add(items.filter((item) => this.#within(item)));
+      await this.#lines?.flush();
       progress?.(file.size === null ? null : Math.min(1, file.bytesRead() / Math.max(1, file.size)), this.tally.rows);
     }
   }
@@ -115,7 +140,12 @@ export class FileReader {
     }
     this.#needPlainSource();
     const { map } = this.#options;
-    const mapping = new Mapping<RawItem>(this.#options, (row, field) => memberAt(row.value, map[field] ?? field));
+    const expression = memberExpression(map.amount);
+    const mapping = new Mapping<RawItem>(
+      this.#options,
+      (row, field) => memberAt(row.value, map[field] ?? field),
+      expression && { expression, lookup: (row, n) => memberAt(row.value, expression.columns[n] ?? "") },
+    );
     for await (const batch of raws) {
       const items: FileItem[] = [];
       for (const row of batch) {
@@ -134,12 +164,16 @@ export class FileReader {
     const batches = readCsv(file.name, file.chunks(), delimiter === undefined ? {} : { delimiter });
     const header = await batches.next();
     if (header.done === true) return; // an empty file has no rows
-    const columns = columnsOf(header.value[0]?.cells ?? [], this.#options, file.name);
+    const { fields, expression, operands } = columnsOf(header.value[0]?.cells ?? [], this.#options, file.name);
     const lookup = (row: readonly string[], field: FileField) => {
-      const column = columns[field];
+      const column = fields[field];
       return column < 0 ? undefined : row[column]; // an index of −1 would be looked up as a name, slowly
     };
-    const mapping = new Mapping<readonly string[]>(this.#options, lookup);
+    const product = expression && {
+      expression,
+      lookup: (row: readonly string[], n: number) => row[operands[n] as number],
+    };
+    const mapping = new Mapping<readonly string[]>(this.#options, lookup, product);
     for await (const rows of batches) {
       const items: FileItem[] = [];
       for (const { cells, misfit } of rows) {
@@ -151,14 +185,37 @@ export class FileReader {
     }
   }
 
+  /** A line goes to its order; any other row is an item. */
   #place<Row>(mapping: Mapping<Row>, row: Row, placing: Placing, items: FileItem[]): void {
-    const mapped = mapping.event(row);
-    if (typeof mapped !== "string") items.push(placing.mapped(mapped));
+    const line = mapping.line(row);
+    if (typeof line === "string") this.#leaveOut(line, 1);
+    else if (this.#lines !== null && typeof line.event.id === "string") this.#lines.add(line, this.tally.rows);
     else {
-      const { otherKinds } = this.tally;
-      const kind = otherKinds.has(mapped) || otherKinds.size < OTHER_KINDS_MAX ? mapped : "(others)";
-      otherKinds.set(kind, (otherKinds.get(kind) ?? 0) + 1);
+      const mapped = mapping.settled(line);
+      if (mapped === null) this.#leaveOut(NEGATIVE, 1);
+      else items.push(placing.mapped(mapped));
     }
+  }
+
+  async #addOrders(lines: OrderLines, sorter: Sorter): Promise<void> {
+    const { settings, signal } = this.#options;
+    const placing = new Placing(settings, this.#source);
+    for await (const orders of lines.orders()) {
+      signal?.throwIfAborted();
+      const items: FileItem[] = [];
+      for (const order of orders) {
+        const mapped: Mapped | null = settled(order, this.#options, true);
+        if (mapped === null) this.#leaveOut(NEGATIVE, order.lines);
+        else items.push({ ...placing.mapped(mapped), rank: order.row });
+      }
+      await sorter.add(items.filter((item) => this.#within(item)));
+    }
+  }
+
+  #leaveOut(text: string, rows: number): void {
+    const { otherKinds } = this.tally;
+    const kind = otherKinds.has(text) || otherKinds.size < OTHER_KINDS_MAX ? text : "(others)";
+    otherKinds.set(kind, (otherKinds.get(kind) ?? 0) + rows);
   }
 
   #within(item: FileItem): boolean {
@@ -175,8 +232,10 @@ export class FileReader {
 
   /** NDJSON and MessagePack without any of these options hold messages of the source as they are. */
   #mapped(): boolean {
-    const { map, scale, zone, kinds } = this.#options;
-    return Object.keys(map).length > 0 || scale !== undefined || zone !== undefined || kinds !== undefined;
+    const { map, ...others } = this.#options;
+    const said = [others.scale, others.zone, others.kinds, others.amountForm, others.dateForm];
+    const flags = [others.lines, others.wholeIds, others.currencyMarks];
+    return Object.keys(map).length > 0 || said.some((one) => one !== undefined) || flags.includes(true);
   }
 
   /** Events made from rows have the order event's own field names: the source must read those. */

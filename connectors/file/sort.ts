@@ -28,8 +28,9 @@ const FORMS: readonly Form[] = ["msgpack", "json", "alone"];
 //   partition    12          2   u16
 //   form         14          1   index in FORMS, + 128 where the item is whole
 //   channel      15          1   bytes of the channel's name
-//   hash         16          4   u32, of the customer; the channel's name and the body follow
-const HEADER = 20;
+//   hash         16          4   u32, of the customer
+//   rank         20          8   f64; the channel's name and the body follow
+const HEADER = 28;
 const WHOLE = 128;
 
 /** Takes items with `add`, then gives them back sorted. To be closed, whatever happens. */
@@ -100,7 +101,7 @@ type Compare = (a: FileItem, b: FileItem) => number;
 
 function byTime(a: FileItem, b: FileItem): number {
   // Not a difference: two infinite times would give NaN.
-  return a.time < b.time ? -1 : a.time > b.time ? 1 : 0;
+  return a.time < b.time ? -1 : a.time > b.time ? 1 : (a.rank ?? 0) - (b.rank ?? 0);
 }
 
 function byCustomer(a: FileItem, b: FileItem): number {
@@ -136,6 +137,7 @@ async function writeRun(file: FileHandle, items: readonly FileItem[]): Promise<v
     header.writeUInt8(FORMS.indexOf(item.form) + (item.whole ? WHOLE : 0), 14);
     header.writeUInt8(channel.length, 15);
     header.writeUInt32LE(item.hash, 16);
+    header.writeDoubleLE(item.rank ?? 0, 20);
     parts.push(header, channel, Buffer.from(item.body.buffer, item.body.byteOffset, item.body.length));
     bytes += HEADER + channel.length + item.body.length;
     if (bytes < WRITE_BYTES) continue;
@@ -164,6 +166,7 @@ async function* readRun(path: string): AsyncGenerator<FileItem[], void, undefine
         time: rest.readDoubleLE(at),
         partition: rest.readUInt16LE(at + 12),
         hash: rest.readUInt32LE(at + 16),
+        rank: rest.readDoubleLE(at + 20),
         form: FORMS[rest.readUInt8(at + 14) & ~WHOLE] ?? "alone",
         whole: (rest.readUInt8(at + 14) & WHOLE) !== 0,
         channel: channels.get(channel) ?? channel,

@@ -36,6 +36,18 @@ export const DATA_SETS: readonly DataSet[] = [
   },
 ];
 
+/** The invoices as they were published, line by line: the same oracle. */
+export const LINES: DataSet = {
+  name: "online_retail_lines",
+  currency: "GBP",
+  file: join(SHARED, "data/online_retail_lines.csv.gz"),
+  oracle: join(SHARED, "oracle/online_retail.csv.gz"),
+  options: [
+    ...["--map", "id=InvoiceNo,customer=CustomerID,time=InvoiceDate,amount=Quantity*UnitPrice"],
+    ...["--lines", "--whole-ids", "--scale", "2", "--zone", "UTC", "--kind", "refund=C*,skip=A*"],
+  ],
+};
+
 /** Says by name what is left out where it is absent. */
 export function isPresent({ name, file, oracle }: DataSet): boolean {
   const present = existsSync(file) && existsSync(oracle);

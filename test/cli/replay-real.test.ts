@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { configuration, DATA_SETS, expected, found, isPresent, isSorted } from "./realdata.js";
+import { configuration, DATA_SETS, expected, found, isPresent, isSorted, LINES } from "./realdata.js";
 import { tidemark } from "./tidemark.js";
 
 vi.setConfig({ testTimeout: 300_000 });
@@ -14,7 +14,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-for (const set of DATA_SETS) {
+for (const set of [...DATA_SETS, LINES]) {
   describe.skipIf(!isPresent(set))(`${set.name} (../shared/data; skipped where it is absent)`, () => {
     test("replay --at gives the oracle's rows at every instant, in order", async () => {
       const wanted = expected(set);
@@ -57,6 +57,28 @@ describe.skipIf(!isPresent(DATA_SETS[1] as (typeof DATA_SETS)[1]))("online_retai
       refund: { applied: 3654, rejected: 182 },
     });
     expect(summary.deadLetters).toEqual({ missingField: 3707 });
+  });
+
+  test("the same from the lines as they were published", async () => {
+    if (!isPresent(LINES)) return;
+    const config = join(folder, "lines.yaml");
+    writeFileSync(config, configuration("left", LINES.currency));
+    const replay = async (extra: readonly string[]) => {
+      const result = await tidemark(["replay", LINES.file, "-c", config, ...LINES.options, ...extra, "--json"]);
+      return JSON.parse(result.stdout) as { rows: number; lines: object; leftOut: { kind: object }; models: object };
+    };
+    const summary = await replay([]);
+    expect(summary).toMatchObject({
+      rows: 541_909,
+      lines: { orders: 25_897, severalCustomers: 0, example: null },
+      leftOut: { kind: { "A*": 3 } },
+      events: { order: { applied: 18_536, rejected: 3525 }, refund: { applied: 3654, rejected: 182 } },
+      deadLetters: { missingField: 3707 },
+    });
+    const set = DATA_SETS[1] as (typeof DATA_SETS)[1];
+    const { stdout } = await tidemark(["replay", set.file, "-c", config, ...set.options, "--json"]);
+    expect(summary.models).toEqual((JSON.parse(stdout) as { models: object }).models);
+    expect(await replay(["--memory", "1", "--tmp", folder])).toEqual(summary);
   });
 
   test("any batch, any partition count, sorted in memory or on disk: the same migrations", async () => {

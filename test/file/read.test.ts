@@ -74,7 +74,7 @@ describe("csv", () => {
       map: { id: "No", customer: "Who", time: "When", amount: "Sum", kind: "Kind", channel: "a, b" },
       scale: 2,
       zone: new Zone("Europe/Warsaw"),
-      kinds: { sale: "order", back: "refund" },
+      kinds: { texts: { sale: "order", back: "refund" } },
     });
     expect(events).toEqual([
       { id: "1", customer: "x", channel: "s", time: 1767225600000, amount: 1230 },
@@ -98,7 +98,7 @@ describe("csv", () => {
   test.each([
     ["id,customer,amount\n", {}, /has no column for time/],
     ["id,customer,time\n", { map: { amount: "Total" } }, /has no column "Total"/],
-    ["id,customer,time\n", { kinds: { sale: "order" as const } }, /has no column for kind/],
+    ["id,customer,time\n", { kinds: { texts: { sale: "order" as const } } }, /has no column for kind/],
     ['id,customer,time\n1,"a"b,3\n', {}, /near line 2/],
     ['id,customer,time\n1,"a,3\n', {}, /near line/],
   ])("%j is refused", async (content, options, message) => {
