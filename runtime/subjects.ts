@@ -68,10 +68,19 @@ export function partitionOf(customer: string, partitions: number): number {
 }
 
 const CONTROL = "_control";
+/** Last token of the control subjects of Tidemark's own streams. */
+export const CONTROL_TOKEN = CONTROL;
 
 /** Where an order event of the channel is published. A channel called `_control` never meets the control subject. */
 export function ordersSubject(name: string, partition: number, channel: string): string {
   return `${name}.orders.${partition}.${channel === CONTROL ? `=5F${CONTROL.slice(1)}` : token(channel)}`;
+}
+
+/** The partition that a subject of Tidemark's own orders streams names; null for any other subject. */
+export function ordersPartition({ name, partitions, sources }: Settings, subject: string): number | null {
+  if (sources[0]?.adopt !== undefined || !subject.startsWith(`${name}.orders.`)) return null;
+  const number = Number(subject.slice(name.length + 8).split(".", 1)[0] || Number.NaN);
+  return Number.isInteger(number) && number >= 0 && number < partitions ? number : null;
 }
 
 /** Where the owner publishes ticks, `live` and `model`. Producers may not write here. */

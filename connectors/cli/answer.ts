@@ -8,7 +8,7 @@ import { bar, sparkline } from "./chart.js";
 import { lineSentences } from "./linetally.js";
 import { money, shortMoney, wholeMoney } from "./money.js";
 import type { ModelSummary, Summary } from "./summary.js";
-import { type Column, count, cut, percent, type Terminal, table, width } from "./terminal.js";
+import { type Column, count, cut, percent, type Terminal, table, wrapped } from "./terminal.js";
 
 const DAY_MS = 86_400_000;
 /** Days that are shown one by one. */
@@ -360,14 +360,4 @@ function totalLines(terminal: Terminal, leaving: readonly Leaving[], decimals: n
 /** The date, UTC, on which the greater part of day `day` behind the clock lies. */
 function dateOf(clock: number, day: number, form: Intl.DateTimeFormatOptions): string {
   return new Date(clock + (day + 0.5) * DAY_MS).toLocaleDateString("en-GB", { timeZone: "UTC", ...form });
-}
-
-function wrapped(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1);
-    if (line !== undefined && width(line) + 1 + width(word) <= columns) lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

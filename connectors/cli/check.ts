@@ -1,4 +1,4 @@
-/** `tidemark check`: whether a configuration can work, and what its rules come to. */
+/** `tidemark check`: whether a configuration can work, what its rules come to, and what it makes of real messages. */
 import { Command } from "commander";
 import {
   type CellTable,
@@ -16,11 +16,20 @@ import {
 } from "../../runtime/config/index.js";
 import { expandModels } from "../../runtime/config/ready.js";
 import type { Model, Settings } from "../../runtime/settings.js";
+import {
+  addSampleOptions,
+  hasFaults,
+  printSample,
+  type SampleFlags,
+  sampleJson,
+  takeSample,
+  trySample,
+} from "./checkstream.js";
 import { FAILED, SilentFailure } from "./failure.js";
-import { configFile, configOption, readText } from "./options.js";
+import { addBrokerOptions, type BrokerFlags, brokerOptions, configFile, configOption, readText } from "./options.js";
 import { counted, err, out, type Terminal } from "./terminal.js";
 
-interface Flags {
+interface Flags extends BrokerFlags, SampleFlags {
   readonly config?: string;
   readonly json?: boolean;
 }
@@ -36,25 +45,50 @@ interface Answer {
   readonly models: readonly CellTable[];
 }
 
-export function checkCommand(): Command {
-  return new Command("check")
-    .summary("validate a configuration and print its cell table")
+export function checkCommand(signal: AbortSignal): Command {
+  const command = new Command("check")
+    .summary("validate a configuration and print its cell table, or try it on real messages")
     .description(
-      "Validates a configuration, prints which segment each cell belongs to, and points at rules that never decide.",
+      "Validates a configuration, prints which segment each cell belongs to, and points at rules that never decide.\n" +
+        "With --nats: what it would make of the newest messages, item by item; nothing is made or moved on the broker.",
     )
     .argument("[file]", "the configuration, instead of --config")
     .addOption(configOption())
-    .option("--json", "print the result as JSON")
+    .option("--json", "print the result as JSON");
+  addSampleOptions(command);
+  return addBrokerOptions(command, "try it on messages of this broker", true)
     .addHelpText(
       "after",
       `
-Exit code 0: it can work; 1: it can't, every mistake is listed with its line.
+Exit code 0: it can work; 1: it can't, every mistake is listed with its line, or a message would be dead-lettered.
 
 Examples:
   $ tidemark check
-  $ tidemark check shop.yaml --json | jq .findings`,
+  $ tidemark check shop.yaml --json | jq .findings
+  $ tidemark check --nats nats://broker:4222
+  $ tidemark check --nats nats://broker:4222 --subject "shop.orders.>" --last 200 --wait 60`,
     )
-    .action((file: string | undefined, flags: Flags) => check(configFile(file ?? flags.config), flags.json === true));
+    .action(async (file: string | undefined, flags: Flags) => {
+      const path = configFile(file ?? flags.config);
+      if (flags.nats === undefined && flags.subject === undefined && flags.stream === undefined)
+        return check(path, flags.json === true);
+      await checkMessages(path, flags, signal);
+    });
+}
+
+async function checkMessages(file: string | null, flags: Flags, signal: AbortSignal): Promise<void> {
+  const { settings, edge } = file === null ? parseConfigObject(defaultConfig()) : parseConfig(readText(file), { file });
+  const broker = brokerOptions({ ...flags, nats: flags.nats ?? true }, edge.nats);
+  if (broker === undefined) throw new Error("a broker is named, or the default is taken");
+  const sample = await takeSample(broker, settings, flags, signal);
+  const trial = trySample(settings, sample);
+  if (flags.json === true) {
+    const ok = !hasFaults(trial);
+    out.print(
+      JSON.stringify({ ok, file, version: settings.version, ...sampleJson(sample, trial) }, null, out.isTty ? 2 : 0),
+    );
+  } else printSample(out, file ?? "the defaults", sample, trial);
+  if (hasFaults(trial)) throw new SilentFailure(String(FAILED));
 }
 
 function check(file: string | null, json: boolean): void {

@@ -3,6 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { decode } from "@msgpack/msgpack";
 import { decodeHead } from "../../runtime/head.js";
 import type { LedgerRecord } from "../../runtime/record.js";
+import { parseExact } from "../file/ndjson.js";
 
 export function deadLetterLine({ head, body }: Pick<LedgerRecord, "head" | "body">): string {
   const headers = decodeHead(head);
@@ -26,13 +27,16 @@ function decoded(text: string): string {
   }
 }
 
-/** `item`, the value, where the bytes are JSON or MessagePack; else `text`, where they are that; else `base64`. */
+/**
+ * `item`, the value, where the bytes are JSON or MessagePack; else `text`, where they are that; else `base64`. Of long
+ * numbers (ids beyond 2^53) the item has the digits, as texts.
+ */
 export function content(body: Uint8Array): Record<string, unknown> {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   if (isUtf8(bytes)) {
     const text = bytes.toString();
     try {
-      return { item: JSON.parse(text) as unknown };
+      return { item: parseExact(text) };
     } catch {
       if (/^[\P{Cc}\s]*$/u.test(text)) return { text };
     }

@@ -60,7 +60,7 @@ for (const command of [
   tailCommand(signal),
   dlqCommand(signal),
   savepointCommand(signal),
-  checkCommand(),
+  checkCommand(signal),
 ]) {
   program.addCommand(command);
 }

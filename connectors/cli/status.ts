@@ -5,8 +5,8 @@ import type { StatusDescription } from "../http/status.js";
 import { SilentFailure } from "./failure.js";
 import { urlOption } from "./options.js";
 import { apiAddress } from "./state.js";
-import { statusLines, wrapped } from "./statusscreen.js";
-import { out, printable } from "./terminal.js";
+import { statusLines } from "./statusscreen.js";
+import { out, printable, wrapped } from "./terminal.js";
 
 interface Flags {
   readonly url: string;

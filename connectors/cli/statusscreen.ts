@@ -2,7 +2,7 @@
 
 import { instantText } from "../file/index.js";
 import type { StatusDescription } from "../http/status.js";
-import { count, counted, cut, printable, type Terminal, table, width } from "./terminal.js";
+import { count, counted, cut, printable, type Terminal, table, width, wrapped } from "./terminal.js";
 
 type PartitionRow = StatusDescription["partitions"][number];
 
@@ -176,20 +176,6 @@ function troubleLines(terminal: Terminal, { what, remedy }: Trouble): string[] {
     ),
     ...wrapped(remedy, columns - 4).map((line) => `    ${terminal.style("dim", line)}`),
   ];
-}
-
-/** A text in lines of at most so many columns, cut between words. */
-export function wrapped(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && width(line) + 1 + width(word) > columns) {
-      lines.push(line);
-      line = "";
-    }
-    line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }
 
 interface Cell {
