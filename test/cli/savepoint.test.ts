@@ -7,7 +7,6 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { compileSettings } from "../../runtime/config/index.js";
 import { ledgerStream, ordersStream } from "../../runtime/subjects.js";
 import { messagesOf } from "../support/engine.js";
 import { serverVersions, TestServer } from "../support/nats.js";
@@ -220,8 +219,3 @@ function byCustomer(ledgers: readonly (readonly string[])[]): Record<string, str
   }
   return found;
 }
-
-test("the settings of a layout", () => {
-  const { layout } = compileSettings({ ...configOf("x"), layout: 2 } as never);
-  expect(layout).toBe(2);
-});

@@ -344,6 +344,12 @@ test("settings go through JSON and come back; changed ones are refused", () => {
     expect(settingsFromJson(other)).toBeUndefined();
 });
 
+test("a layout is one unless said, and decides no output", () => {
+  const [one, two] = [{}, { layout: 2 }].map((words) => compileSettings({ ...defaultConfig(), ...words }));
+  expect([one?.layout, two?.layout]).toEqual([1, 2]);
+  expect(two?.version).toBe(one?.version);
+});
+
 test("compileSettings refuses what can't work", () => {
   expect(() => compileSettings({ ...defaultConfig(), horizon: "10d" })).toThrow(
     "horizon: found 10d, expected at least 365d",
