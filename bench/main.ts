@@ -58,7 +58,7 @@ Results go to stdout, progress to stderr. Keep the machine otherwise idle.
   --results      writes the table into bench/RESULTS.md, too; only of a whole run, which may be a quick one
   --list         names the results that there are
   --build        builds all that the benches need, and no more
-  --no-build     runs what is built
+  --no-build     runs what is built, where nothing it is made of is newer
   --help         this`;
 
 function note(text: string): void {

@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { ensureBuilt, newest, ROOT } from "./build.mjs";
+import { ensureBuilt, newest, outdated, ROOT } from "./build.mjs";
 import { newestNatsServer } from "./nats-versions.mjs";
 
 /** Files of bench/core that become a Wasm module of that name in dist/bench. */
@@ -11,6 +11,15 @@ const MODULES = ["kernel", "scan"];
 
 const args = process.argv.slice(2).filter((arg) => arg !== "--build" && arg !== "--no-build");
 if (!process.argv.includes("--no-build")) build();
+else {
+  const [result, ...sources] = outdated() ?? [];
+  if (result !== undefined) {
+    console.error(
+      `${result} is older than ${sources.join(" or ")}: leave out --no-build, or its figures are of other code.`,
+    );
+    process.exit(2);
+  }
+}
 if (process.argv.includes("--build")) process.exit(0);
 
 const env = { ...process.env };

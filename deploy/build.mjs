@@ -7,6 +7,15 @@ import { fileURLToPath } from "node:url";
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCES = ["core", "runtime", "connectors", "deploy", "package-lock.json", "tsconfig.json", "asconfig.json"];
 const STAMP = join(ROOT, "dist/.built");
+/** What the benches run, and what it is made of. */
+const BUILT = [
+  ["dist/core/kernel.wasm", "core", "asconfig.json"],
+  ["dist/bench/kernel.wasm", "bench/core", "core", "asconfig.json"],
+  ["dist/bench/scan.wasm", "bench/core", "core", "asconfig.json"],
+  ["dist/runtime", "runtime"],
+  ["dist/connectors", "connectors"],
+  ["dist/bench/main.js", "bench"],
+];
 /** What npm itself writes at the end of an install. */
 const INSTALLED = join(ROOT, "node_modules/.package-lock.json");
 
@@ -50,9 +59,17 @@ function mtime(path) {
   return existsSync(path) ? statSync(path).mtimeMs : 0;
 }
 
-/** The latest change of the file, or of anything in the folder. */
+/** Of what was built before, the first that is older than a source of it: both paths; undefined where there is none. */
+export function outdated(root = ROOT) {
+  return BUILT.find(([result, ...sources]) => {
+    const made = newest(join(root, result));
+    return sources.some((source) => newest(join(root, source)) > made);
+  });
+}
+
+/** The latest change of the file, or of anything in the folder but documents. */
 export function newest(path) {
-  if (!existsSync(path)) return 0;
+  if (!existsSync(path) || path.endsWith(".md")) return 0;
   const stats = statSync(path);
   if (!stats.isDirectory()) return stats.mtimeMs;
   return readdirSync(path).reduce((latest, name) => Math.max(latest, newest(join(path, name))), stats.mtimeMs);
