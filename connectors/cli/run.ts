@@ -6,7 +6,6 @@ import type { Logger } from "pino";
 import { InputError, TidemarkError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
 import { createEngine, type Engine } from "../engine.js";
-import { createHttp } from "../http/server.js";
 import type { BrokerOptions } from "../nats/broker.js";
 import { EmbeddedServer } from "../nats/server.js";
 import { publishHistory, publishTraffic } from "./demo.js";
@@ -147,6 +146,8 @@ async function run(flags: Flags, version: string, signal: AbortSignal): Promise<
     closing.push(() => engine.stop());
     failed.push(engine.failed);
     await engine.start();
+    // Only now: the other commands start the sooner without it.
+    const { createHttp } = await import("../http/server.js");
     const http = await createHttp(engine, { version, onError: (error) => log.warn(briefly(error)) });
     closing.push(() => http.close());
     const { url } = await http.listen(port, host);

@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import { InputError } from "../../runtime/errors.js";
 import { CAUSES } from "../../runtime/record.js";
-import { type Filter, follow, type MigrationEvent } from "../websocket/index.js";
+import type { Filter, MigrationEvent } from "../websocket/index.js";
 import { defined, urlOption, wholeNumber } from "./options.js";
 import { apiAddress } from "./state.js";
 import { err, out, type Terminal, width } from "./terminal.js";
@@ -73,6 +73,8 @@ async function tail(flags: Flags, signal: AbortSignal): Promise<void> {
   const withModel = flags.json !== true && (await hasSeveralModels(flags, signal));
   let connected = false;
   let left = flags.limit ?? Number.POSITIVE_INFINITY;
+  // Only now: the other commands start the sooner without it.
+  const { follow } = await import("../websocket/client.js");
   const followed = follow({
     url: flags.url.includes("://") ? flags.url : `http://${flags.url}`,
     filter: flags.bands === true ? { ...filter, change: ["segment", "bands"] } : filter,

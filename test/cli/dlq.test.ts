@@ -73,7 +73,7 @@ describe.each(serverVersions)("tidemark dlq on nats-server $version", ({ binary 
   const dlqJson = async (...args: string[]) => JSON.parse(await dlq([...args, "--json"])) as Record<string, unknown>;
 
   async function gathered(count: number): Promise<void> {
-    await expect.poll(async () => (await messagesOf(broker, "t_dead")).length, { timeout: 20_000 }).toBe(count);
+    await expect.poll(async () => (await messagesOf(broker, "t_dead")).length).toBe(count);
   }
 
   async function publish(settings: Settings, work: (publisher: OrdersPublisher) => Promise<void>): Promise<void> {

@@ -128,7 +128,7 @@ test("publish and simulate: silent or live, repeats dropped, and replay --nats s
 });
 
 test("--rate holds publish back; --follow goes on until Ctrl-C, which is no failure", async () => {
-  const { nats, child } = await engine("--data", "rate");
+  const { page, nats, child } = await engine("--data", "rate");
   const lines = Array.from(
     { length: 30 },
     (_, i) => `{"id":"${i}","customer":"c","time":${Date.now() - i},"amount":1}`,
@@ -141,7 +141,8 @@ test("--rate holds publish back; --follow goes on until Ctrl-C, which is no fail
 
   const following = start(["simulate", "--customers", "5", "--nats", nats, "--follow", "--rate", "50"]);
   running.add(following);
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  // Its customers, beside the one of before: it has begun, and goes on.
+  await eventually(async () => (await counts(page)) > 2);
   following.kill("SIGINT");
   expect(await ended(following)).toBe(0);
   running.delete(following);

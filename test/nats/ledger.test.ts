@@ -176,7 +176,7 @@ describe.each(serverVersions)("the ledger's writer on nats-server $version", ({ 
       onTrouble: (reason) => told.push(reason),
     });
     const appended = writer.append(records(1, 100), never);
-    await expect.poll(() => writer.refused, { timeout: 20_000 }).toBeGreaterThan(3);
+    await expect.poll(() => writer.refused).toBeGreaterThan(3);
     expect(writer.stored).toBe(20);
     expect(writer.inFlight).toBeLessThanOrEqual(10);
     expect(told.filter((reason) => reason === "the broker refuses: maximum messages exceeded")).toHaveLength(1);

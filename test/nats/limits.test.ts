@@ -151,15 +151,17 @@ describe.each(serverVersions)("limits on nats-server $version", ({ binary, versi
     const proxy = await SlowProxy.start(server.port, 600_000);
     closing.push(() => proxy.stop());
     const engine = await run(server, { servers: proxy.url });
-    await publish(broker, 0, 5_000);
-    expect((await ownStatus(engine)).position).toBeLessThan(5_000);
+    await publish(broker, 0, 2_000);
+    expect((await ownStatus(engine)).position).toBeLessThan(2_000);
+    await expect.poll(async () => (await ownStatus(engine)).ledgerInFlight).toBeGreaterThan(0);
+    const { ledgerRefused } = await ownStatus(engine);
     proxy.hold();
-    // Beyond the time in which an acknowledgement must come.
-    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    // Until an acknowledgement has not come in its time.
+    await expect.poll(async () => (await ownStatus(engine)).ledgerRefused).toBeGreaterThan(ledgerRefused);
     const held = await ownStatus(engine);
     expect(held.ledgerInFlight).toBeLessThanOrEqual(IN_FLIGHT_MAX);
     proxy.release();
-    await checkLedger(server, broker, engine, 5_000);
+    await checkLedger(server, broker, engine, 2_000);
   });
 
   test("a publisher on a silent line sends nothing twice into it", async () => {

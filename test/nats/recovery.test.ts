@@ -66,7 +66,7 @@ describe.each(serverVersions)("recovery on nats-server $version", ({ binary }) =
   const saved = async (engine: Engine) => {
     await settled(engine);
     await expect
-      .poll(async () => (await engine.status()).every((p) => p.checkpoint.position === p.position), { timeout: 10_000 })
+      .poll(async () => (await engine.status()).every((p) => p.checkpoint.position === p.position), { timeout: 30_000 })
       .toBe(true);
   };
   const files = (partition = 0) => {
@@ -383,7 +383,7 @@ describe.each(serverVersions)("recovery on nats-server $version", ({ binary }) =
         await publish(broker, settings, orders.slice(from, from + 100));
         await settled(engine);
       }
-      await expect.poll(async () => (await checkpointAt(engine))?.failures, { timeout: 10_000 }).toBeGreaterThan(2);
+      await expect.poll(async () => (await checkpointAt(engine))?.failures).toBeGreaterThan(2);
       expect(notes.filter((note) => note.includes("no checkpoint in folder"))).toHaveLength(1);
       expect((await engine.status())[0]?.state).toBe("running");
       rmSync(join(folder, "t"));
@@ -424,14 +424,14 @@ describe.each(serverVersions)("recovery on nats-server $version", ({ binary }) =
               ?.stats()
               .events.flat()
               .reduce((a, b) => a + b, 0),
-          { timeout: 20_000 },
+          { timeout: 45_000 },
         )
         .toBe(messages);
     await publish(broker, settings, orders.slice(0, 300));
     await applied(300);
     // The owner's own control messages may come behind the orders.
     const isStored = () => counts.position >= 300 && counts.position === owner?.partition?.position.sequence;
-    await expect.poll(isStored, { timeout: 10_000 }).toBe(true);
+    await expect.poll(isStored).toBe(true);
     const trap = vi.spyOn(Partition.prototype, "applySlice").mockImplementationOnce(() => {
       throw new WebAssembly.RuntimeError("unreachable");
     });
@@ -457,7 +457,7 @@ describe.each(serverVersions)("recovery on nats-server $version", ({ binary }) =
         const engine = await start(settings);
         await publish(broker, settings, orders);
         await settled(engine);
-        await expect.poll(async () => (await checkpointAt(engine))?.failures, { timeout: 10_000 }).toBeGreaterThan(1);
+        await expect.poll(async () => (await checkpointAt(engine))?.failures).toBeGreaterThan(1);
         expect(notes.join("\n")).toContain("no space left");
         expect((await engine.status())[0]).toMatchObject({ state: "running", position: expect.any(Number) });
         mount("-o", "remount,size=4m");
