@@ -122,7 +122,7 @@ test("publish and simulate: silent or live, repeats dropped, and replay --nats s
   const state = (await tidemark(["state", "--url", page])).stdout;
   const instant = state.split("\n")[1]?.split(",")[0] ?? "";
   const replayed = await tidemark(["replay", "--nats", nats, "--at", instant, "--state", "-"]);
-  expect(replayed.code).toBe(0);
+  expect(replayed.code, replayed.stderr).toBe(0);
   expect(replayed.stdout).toBe(state);
   expect(await stop(child)).toBe(0);
 });
