@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads";
 import { FatalError, RetryableError } from "../runtime/errors.js";
 import type { Settings } from "../runtime/settings.js";
 import { compareRows } from "../runtime/state.js";
+import { addCounts } from "./counts.js";
 import type {
   EdgeEngine,
   LedgerReader,
@@ -14,7 +15,6 @@ import type {
   StateRow,
 } from "./edge.js";
 import { type Broker, type BrokerOptions, connectBroker, within } from "./nats/broker.js";
-import { addCounts } from "./nats/counts.js";
 import { Gatherer } from "./nats/gatherer.js";
 import { NatsLedgerReader } from "./nats/ledgerreader.js";
 import type { ApplyModel, OwnerStatus } from "./nats/owner.js";

@@ -238,11 +238,13 @@ function moveLines(terminal: Terminal, { moves }: ModelSummary): string[] {
   return lines;
 }
 
-/** `recency 80 %, window 20 %`, the commonest first. */
+/** `recency 80 %, window 20 %`, the commonest first; what is below one in a hundred is not named. */
 function causesText({ causes, count: times }: Move): string {
   const found = Object.entries(causes).sort(([, a], [, b]) => b - a);
-  if (found.length === 1) return (found[0] as [string, number])[0];
-  return found.map(([cause, n]) => `${cause} ${Math.round((100 * n) / times)} %`).join(", ");
+  const told = found.filter(([, n]) => n * 100 >= times);
+  const [first] = told as [[string, number]];
+  if (told.length === 1) return found.length === 1 ? first[0] : `mostly ${first[0]}`;
+  return told.map(([cause, n]) => `${cause} ${Math.round((100 * n) / times)} %`).join(", ");
 }
 
 interface Leaving extends Departures {

@@ -51,7 +51,7 @@ then the configuration. NO_COLOR turns colour off.`,
 const { signal } = interrupt;
 for (const command of [
   runCommand(version, signal),
-  replayCommand(signal),
+  replayCommand(version, signal),
   suggestCommand(signal),
   publishCommand(signal),
   simulateCommand(signal),

@@ -5,7 +5,17 @@ import type { LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { STATE_HEADER, stateLine } from "../../runtime/state.js";
 import { isDeadSubject } from "../../runtime/subjects.js";
-import { BATCH_BYTES, BATCH_EVENTS, Batcher, FileReader, instantText, type ReadTally, Replay } from "../file/index.js";
+import {
+  BATCH_BYTES,
+  BATCH_EVENTS,
+  Batcher,
+  FileEngine,
+  FileReader,
+  instantText,
+  KeptLedger,
+  type ReadTally,
+  Replay,
+} from "../file/index.js";
 import { printAnswer } from "./answer.js";
 import { deadLetterLine } from "./deadletter.js";
 import { loadKernel } from "./kernel.js";
@@ -23,11 +33,13 @@ import {
   wholeNumber,
 } from "./options.js";
 import { Output } from "./output.js";
+import { hostOption, type PortFlags, portOption, probePort } from "./port.js";
 import { replayStreams } from "./replaystreams.js";
+import { serve } from "./serve.js";
 import { summarize, summaryJson } from "./summary.js";
 import { count, counted, err, out, percent, progress, seconds } from "./terminal.js";
 
-interface Flags extends FileFlags, BrokerFlags {
+interface Flags extends FileFlags, BrokerFlags, PortFlags {
   readonly config?: string;
   readonly source?: string;
   readonly at?: number[];
@@ -36,9 +48,10 @@ interface Flags extends FileFlags, BrokerFlags {
   readonly dead?: string;
   readonly batch: number;
   readonly json?: boolean;
+  readonly serve?: boolean;
 }
 
-export function replayCommand(signal: AbortSignal): Command {
+export function replayCommand(version: string, signal: AbortSignal): Command {
   const command = new Command("replay")
     .summary("what happened, from files: no broker needed")
     .description(
@@ -55,7 +68,11 @@ export function replayCommand(signal: AbortSignal): Command {
     .option("--migrations <file>", "write every migration there, a CloudEvent a line; - is stdout")
     .option("--dead <file>", "write every dead letter there, a JSON object a line; - is stdout")
     .option("--batch <events>", "events handed to the kernel as one message", wholeNumber(1, 65_535), BATCH_EVENTS)
-    .option("--json", "print the summary as JSON");
+    .option("--json", "print the answer as one JSON object")
+    .optionsGroup("Afterwards:")
+    .option("--serve", "show it on the page, and answer API and WebSocket, until Ctrl-C")
+    .addOption(portOption())
+    .addOption(hostOption());
   addBrokerOptions(command, "read the orders streams of this broker to their end instead of files", true);
   return command
     .addHelpText(
@@ -70,10 +87,10 @@ Examples:
   $ tidemark replay orders.ndjson --at 2026-01-01,2026-02-01 --state state.csv --migrations moves.ndjson
   $ tidemark replay --nats nats://localhost:4222 --state -`,
     )
-    .action((files: string[], flags: Flags) => replay(files, flags, signal));
+    .action((files: string[], flags: Flags) => replay(files, flags, version, signal));
 }
 
-async function replay(files: readonly string[], flags: Flags, signal: AbortSignal): Promise<void> {
+async function replay(files: readonly string[], flags: Flags, version: string, signal: AbortSignal): Promise<void> {
   if ((files.length === 0) === (flags.nats === undefined)) {
     throw new InputError("USAGE", files.length === 0 ? "nothing to replay" : "files and --nats exclude each other", {
       remedy: "Name one or more files (- is stdin), or a broker with --nats.",
@@ -89,8 +106,12 @@ async function replay(files: readonly string[], flags: Flags, signal: AbortSigna
     });
   }
   const { settings: configured, edge } = loadConfig(flags.config);
+  const [port, host] = [flags.port ?? edge.server.port, flags.host ?? edge.server.host];
+  // Found out before anything is read.
+  if (flags.serve === true && port !== 0) await probePort(port, host);
+  const ledger = flags.serve === true ? new KeptLedger(configured.partitions) : undefined;
   const started = performance.now();
-  const sink = await Sink.open(flags);
+  const sink = await Sink.open(flags, ledger);
   let tally: Tally;
   let replayed: Replay;
   let settings: Settings;
@@ -114,6 +135,7 @@ async function replay(files: readonly string[], flags: Flags, signal: AbortSigna
   if (err.isTty) {
     err.note(err.style("dim", `${counted(tally.rows, tally.unit)} in ${seconds(performance.now() - started)}`));
   }
+  if (ledger !== undefined) await serve(new FileEngine(settings, replayed, ledger), { port, host, version }, signal);
 }
 
 /** The rows read, under the name that they have where they come from. */
@@ -175,24 +197,35 @@ export function sortedInstants(instants: readonly number[] | undefined): number[
   return [...new Set(instants ?? [])].sort((a, b) => a - b);
 }
 
-/** The files that a replay writes. */
+/** Where the records and the state of a replay go: to files, and to what is served. */
 export class Sink {
-  readonly onRecord: ((record: LedgerRecord) => void) | undefined;
+  readonly onRecord: ((record: LedgerRecord, partition: number) => void) | undefined;
   readonly #state: Output | null;
   readonly #migrations: Output | null;
   readonly #dead: Output | null;
   #headed = false;
 
-  private constructor(state: Output | null, migrations: Output | null, dead: Output | null) {
+  private constructor(
+    state: Output | null,
+    migrations: Output | null,
+    dead: Output | null,
+    ledger: KeptLedger | undefined,
+  ) {
     this.#state = state;
     this.#migrations = migrations;
     this.#dead = dead;
-    this.onRecord = migrations === null && dead === null ? undefined : (record) => this.#record(record);
+    this.onRecord =
+      migrations === null && dead === null && ledger === undefined
+        ? undefined
+        : (record, partition) => {
+            this.#record(record);
+            ledger?.push(record, partition);
+          };
   }
 
-  static async open(flags: Pick<Flags, "state" | "migrations" | "dead">): Promise<Sink> {
+  static async open(flags: Pick<Flags, "state" | "migrations" | "dead">, ledger?: KeptLedger): Promise<Sink> {
     const open = (path: string | undefined) => (path === undefined ? null : Output.open(path));
-    return new Sink(await open(flags.state), await open(flags.migrations), await open(flags.dead));
+    return new Sink(await open(flags.state), await open(flags.migrations), await open(flags.dead), ledger);
   }
 
   async state(instant: number, replayed: Replay): Promise<void> {

@@ -1,5 +1,4 @@
 /** `tidemark run`: broker, engine, and everything on one port, put together. */
-import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, Option } from "commander";
 import type { Logger } from "pino";
@@ -22,12 +21,11 @@ import {
   positive,
   wholeNumber,
 } from "./options.js";
+import { hostOption, type PortFlags, portOption, probePort } from "./port.js";
 import { count, counted, out, progress } from "./terminal.js";
 
-interface Flags extends BrokerFlags {
+interface Flags extends BrokerFlags, PortFlags {
   readonly config?: string;
-  readonly port?: number;
-  readonly host?: string;
   readonly data: string;
   readonly natsPort?: number;
   readonly applyModel?: true | "silent";
@@ -53,12 +51,8 @@ export function runCommand(version: string, signal: AbortSignal): Command {
         "its own, which keeps its streams in the data folder.",
     )
     .addOption(configOption())
-    .addOption(
-      new Option("-p, --port <port>", "of page, API, metrics and WebSocket; 0: a free one")
-        .env("TIDEMARK_PORT")
-        .argParser(port),
-    )
-    .addOption(new Option("--host <address>", "to listen on; 0.0.0.0: every one of this machine").env("TIDEMARK_HOST"))
+    .addOption(portOption())
+    .addOption(hostOption())
     .addOption(dataOption())
     .addOption(
       new Option("--nats-port <port>", "of the nats-server of its own; default a free one")
@@ -240,18 +234,5 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
-
-/** Throws InputError (PORT_IN_USE) where something listens there. */
-function probePort(port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", (error: NodeJS.ErrnoException) => {
-      // Any other trouble is the real server's to tell.
-      if (error.code !== "EADDRINUSE") resolve();
-      else reject(new InputError("PORT_IN_USE", `port ${port} of ${host} is taken`, { cause: error }));
-    });
-    probe.listen(port, host, () => probe.close(() => resolve()));
   });
 }

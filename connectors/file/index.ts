@@ -3,11 +3,13 @@ export { BATCH_BYTES, BATCH_EVENTS, Batcher, type BatchOptions, type OutMessage 
 export { CustomerBatcher } from "./customerbatch.js";
 export { DATE_FORMS, type DateForm, DateJudge, dateForms, parseDate, readDate } from "./date.js";
 export { minorUnits } from "./decimal.js";
+export { FileEngine } from "./engine.js";
 export { type Expression, parseExpression } from "./expression.js";
 export { FORMATS, type Format, formatOf } from "./format.js";
 export { instantText, parseInstant, Zone } from "./instant.js";
 export { encodeEvent, type FileItem, Placing, placeEvent } from "./item.js";
 export { type KindRules, parseKinds, type RowKind } from "./kinds.js";
+export { KEPT_RECORDS_MAX, KeptLedger } from "./ledger.js";
 export { type ColumnMap, type MappingOptions, type OrderEvent, parseMap } from "./mapping.js";
 export { type Measured, type MeasureOptions, measure } from "./measure.js";
 export type { LineTally } from "./orderlines.js";

@@ -112,8 +112,16 @@ async function readStatus() {
   nextStatus = setTimeout(readStatus, STATUS_MS);
 }
 
-/** @param {{ clock: number | null, lag: number, live: boolean, partitions: { partition: number, state: string, position: number, error?: string }[] }} status */
-function showStatus({ clock, lag, live, partitions }) {
+/** @param {{ clock: number | null, lag: number, live: boolean, checks: Record<string, { detail: string }>, partitions: { partition: number, state: string, position: number, error?: string }[] }} status */
+function showStatus({ clock, lag, live, checks, partitions }) {
+  // Of files: nothing more comes.
+  const replayed = checks.replay !== undefined;
+  if (replayed && byId("connection").dataset.state === "live") {
+    byId("connection").textContent = "Replay";
+    byId("connection").title = Object.values(checks)
+      .map(({ detail }) => detail)
+      .join("; ");
+  }
   const time = byId("clock").querySelector("time");
   if (time !== null && clock !== null) {
     time.textContent = moment(clock);
@@ -125,7 +133,7 @@ function showStatus({ clock, lag, live, partitions }) {
   const applied = partitions.reduce((sum, partition) => sum + partition.position, 0);
   if (position !== null) position.textContent = lag > 0 ? `${count(applied)}, ${count(lag)} to go` : count(applied);
   byId("position").title = partitions.map((one) => `partition ${one.partition}: ${count(one.position)}`).join("\n");
-  byId("position").hidden = false;
+  byId("position").hidden = replayed;
   const failed = partitions.find(({ state }) => state === "failed" || state === "silent");
   if (failed !== undefined)
     tell(

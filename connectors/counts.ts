@@ -1,5 +1,5 @@
 /** Live counts of several partitions as one. */
-import type { ModelCounts } from "../edge.js";
+import type { ModelCounts } from "./edge.js";
 
 /** Sums them by model. Partitions of one configuration have the same models; while it changes, the larger one's. */
 export function addCounts(partitions: readonly (readonly ModelCounts[])[]): ModelCounts[] {
