@@ -1,4 +1,5 @@
 /** What the edges (HTTP, WebSocket, metrics, page) need of a running engine: plain values, pulled. */
+import type { Explanation } from "../runtime/explain.js";
 import type { ModelCounts, PartitionStats } from "../runtime/partition.js";
 import type { Settings } from "../runtime/settings.js";
 import type { StateRow } from "../runtime/state.js";
@@ -125,6 +126,11 @@ export interface EdgeEngine {
   /** Latest value, at most 4 a second, when changed. Returns how to stop listening. */
   onCounts(listener: (counts: readonly ModelCounts[]) => void): () => void;
   state(): Promise<StateAnswer>;
+  /**
+   * Why a customer is where it is, with the latest `ordersMax` of its orders; undefined where it never came. Rejects
+   * where its partition does not answer, or is not begun.
+   */
+  explain(customer: string, ordersMax: number): Promise<Explanation | undefined>;
   /** Takes a checkpoint of every partition, at rest; the positions once all are stored. Rejects where one can't be. */
   checkpoint(): Promise<readonly number[]>;
   readonly ledger: LedgerReader;

@@ -2,8 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import { FatalError, RetryableError } from "../runtime/errors.js";
+import { type Explanation, explain } from "../runtime/explain.js";
 import type { Settings } from "../runtime/settings.js";
 import { compareRows } from "../runtime/state.js";
+import { partitionOf } from "../runtime/subjects.js";
 import { addCounts } from "./counts.js";
 import type {
   EdgeEngine,
@@ -61,6 +63,8 @@ const COUNTS_MS = 250;
 const STATUS_MS_MAX = 2_000;
 const STOP_MS_MAX = 10_000;
 const ANSWER_MS_MAX = 120_000;
+/** It waits 2 s for what is overdue, and for the slice under way. */
+const HISTORY_MS_MAX = 10_000;
 /** Until a checkpoint of every partition is stored. */
 const CHECKPOINT_MS_MAX = 240_000;
 const STATE_ROWS_MAX = 2_000;
@@ -198,6 +202,22 @@ class NatsEngine implements Engine {
       close();
       throw error instanceof Error ? error : new Error(String(error));
     }
+  }
+
+  async explain(customer: string, ordersMax: number): Promise<Explanation | undefined> {
+    const [only] = this.#streams;
+    const partition = only?.adopted ? 0 : partitionOf(customer, this.settings.partitions);
+    const history = await this.#workerOf(partition).ask("history", { partition, customer }, HISTORY_MS_MAX);
+    if (history === null) return undefined;
+    if (history.version !== this.settings.version)
+      throw new RetryableError(
+        "BROKER_UNREACHABLE",
+        "other models than the configured ones hold in the partition yet",
+        {
+          remedy: "Ask again when the engine is ready.",
+        },
+      );
+    return explain(this.settings, history, ordersMax);
   }
 
   async checkpoint(): Promise<readonly number[]> {

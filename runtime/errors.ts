@@ -9,6 +9,9 @@ const REMEDY = {
   BROKER_MISSING: "Install it with your system's package manager, or name a running one with --nats URL.",
   ENGINE_UNREACHABLE: "Start it with `tidemark run`, or name its address with --url.",
   ENGINE_REFUSED: "Mend what the message names, then try again.",
+  CUSTOMER_UNKNOWN:
+    "Check the id, letter by letter: it is the one that the orders carry. tidemark state lists all customers; tidemark dlq " +
+    "list shows what was put aside.",
   STREAM_UNSUITABLE: "Change the stream as the message says, or let Tidemark make its own.",
   PORT_IN_USE: "Stop what listens there, or choose another port with --port.",
   DISK_FULL: "Free some space, or move the data folder to a larger disk.",

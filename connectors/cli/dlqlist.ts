@@ -1,7 +1,8 @@
 /** Dead letters as rows of a table and as lines of JSON. Memory is bounded by the rows that are shown. */
+
+import { content } from "../content.js";
 import { instantText } from "../file/index.js";
 import type { DeadLetterEntry } from "../nats/deadletters.js";
-import { content } from "./deadletter.js";
 import { type Column, count, cut, printable, type Terminal, table, width } from "./terminal.js";
 
 interface ReasonCount {

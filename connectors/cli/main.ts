@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { checkCommand } from "./check.js";
 import { dlqCommand } from "./dlq.js";
+import { explainCommand } from "./explain.js";
 import { INTERRUPTED, reportFailure, USAGE } from "./failure.js";
 import { publishCommand } from "./publish.js";
 import { replayCommand } from "./replay.js";
@@ -56,6 +57,7 @@ for (const command of [
   publishCommand(signal),
   simulateCommand(signal),
   stateCommand(signal),
+  explainCommand(signal),
   statusCommand(signal),
   tailCommand(signal),
   dlqCommand(signal),

@@ -44,7 +44,9 @@ function factLines(terminal: Terminal, status: StatusDescription): string[] {
       .join(", ");
   const facts: [string, string][] = [
     ["configuration", `${status.version}, ${status.models.map(printable).join(", ")}`],
-    ["broker", printable(status.checks.broker?.detail ?? "not known")],
+    status.checks.replay === undefined
+      ? ["broker", printable(status.checks.broker?.detail ?? "not known")]
+      : ["files", printable(status.checks.replay.detail)],
     ["exact to", status.clock === null ? "–" : `${instantText(status.clock)}, ${age(now - status.clock)} ago`],
     [
       "input",
@@ -75,7 +77,7 @@ function factLines(terminal: Terminal, status: StatusDescription): string[] {
     ["migrations", status.live ? "live" : "silent: history is being read"],
   ];
   return facts
-    .filter(([name]) => known || name === "configuration" || name === "broker")
+    .filter(([name]) => known || name === "configuration" || name === "broker" || name === "files")
     .map(
       ([name, text]) =>
         `  ${terminal.style("dim", name.padEnd(13))}  ${cut(text, Math.max(20, terminal.columns - 17))}`,

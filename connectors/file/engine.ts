@@ -1,7 +1,9 @@
 /** A finished replay as the edges see an engine: the same page, API and WebSocket, over what does not change any more. */
 import { InputError } from "../../runtime/errors.js";
+import { type Explanation, explain } from "../../runtime/explain.js";
 import type { Partition } from "../../runtime/partition.js";
 import type { Settings } from "../../runtime/settings.js";
+import { partitionOf } from "../../runtime/subjects.js";
 import { addCounts } from "../counts.js";
 import type { EdgeEngine, ModelCounts, PartitionStatus, Readiness, StateAnswer, StateRow } from "../edge.js";
 import type { KeptLedger } from "./ledger.js";
@@ -41,6 +43,12 @@ export class FileEngine implements EdgeEngine {
       positions: partitions.map(({ position }) => position.sequence),
       rows: inParts(this.#replayed.state()),
     };
+  }
+
+  async explain(customer: string, ordersMax: number): Promise<Explanation | undefined> {
+    const { partitions } = this.#replayed;
+    const history = partitions[partitionOf(customer, partitions.length)]?.history(customer);
+    return history === undefined ? undefined : explain(this.settings, history, ordersMax);
   }
 
   async checkpoint(): Promise<never> {

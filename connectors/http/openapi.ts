@@ -1,4 +1,6 @@
 /** The HTTP API as OpenAPI 3.1, served at /api/openapi.json. */
+import { WHYS } from "../../runtime/modelview.js";
+
 export function openApi(version: string): object {
   return {
     openapi: "3.1.0",
@@ -49,6 +51,29 @@ export function openApi(version: string): object {
           },
           503: problem,
         }),
+      },
+      "/api/customers/{id}/explain": {
+        get: {
+          operationId: "explain",
+          summary:
+            "Why a customer is where it is: its orders, the sums they make, what comes next, what would bring more.",
+          parameters: [
+            { name: "id", in: "path", required: true, schema: { type: "string" } },
+            {
+              name: "orders",
+              in: "query",
+              required: false,
+              schema: { type: "integer", minimum: 0, maximum: 10_000, default: 100 },
+              description: "Orders listed, the latest; the others are counted and summed.",
+            },
+          ],
+          responses: {
+            200: json("Times in ms, money in minor units.", { $ref: "#/components/schemas/Explanation" }),
+            400: problem,
+            404: problem,
+            503: problem,
+          },
+        },
       },
       "/api/checkpoint": {
         post: operation("checkpoint", "Takes a checkpoint of every partition, and answers once all are stored.", {
@@ -177,6 +202,114 @@ export function openApi(version: string): object {
               parked: { type: "integer", description: "Reversals that wait for their order." },
               parkedMax: { type: "integer" },
               auditDifferences: { type: "integer" },
+            }),
+          },
+        }),
+        Explanation: object({
+          customer: { type: "string" },
+          partition: { type: "integer" },
+          position: { type: "integer", description: "Input sequence applied." },
+          at: { type: "integer", description: "The instant that all of this is true at (ms)." },
+          exact: { type: "boolean", description: "false: what fell due is still being worked off." },
+          orderCount: { type: "integer", description: "Orders, and refunds without order, within the horizon." },
+          orders: {
+            type: "array",
+            description: "The latest of them, newest first. Ids are not kept.",
+            items: object({
+              kind: { enum: ["order", "refund"] },
+              time: { type: "integer" },
+              channel: { type: ["string", "null"] },
+              currency: { type: ["string", "null"], description: "null: each model's own." },
+              amount: { type: "integer" },
+              refunded: { type: "integer" },
+              refunds: { type: "integer", description: "That met it." },
+              cancels: { type: "integer" },
+              version: { type: ["integer", "null"] },
+              state: { enum: ["no", "cancelled", "voided"] },
+              future: { type: "boolean", description: "Ahead of the instant: it counts already." },
+              leavesHorizon: { type: "integer" },
+            }),
+          },
+          waitingCount: { type: "integer" },
+          waiting: {
+            type: "array",
+            description: "Reversals whose order has not come, the oldest 100.",
+            items: object({
+              kind: { enum: ["refund", "cancel"] },
+              expiry: { type: "integer" },
+              amount: { type: "integer" },
+            }),
+          },
+          models: { type: "array", items: { $ref: "#/components/schemas/ExplainedModel" } },
+        }),
+        ExplainedModel: object({
+          model: { type: "string" },
+          version: { type: "string" },
+          currency: { type: "string" },
+          segment: { type: ["string", "null"] },
+          since: { type: ["integer", "null"] },
+          revision: { type: "integer", description: "Migrations so far." },
+          points: { type: "integer" },
+          dimensions: {
+            type: "array",
+            items: object({
+              name: { enum: ["recency", "frequency", "monetary", "tenure"] },
+              measure: { enum: ["newest", "count", "sum", "oldest"] },
+              band: { type: "string" },
+              windowMs: { type: ["integer", "null"] },
+              value: {
+                type: ["integer", "null"],
+                description: "Count or sum; of an age the time it counts from (ms).",
+              },
+            }),
+          },
+          orders: {
+            type: "array",
+            description: "What the model makes of each of `orders`.",
+            items: object({
+              why: { enum: [...WHYS] },
+              count: { type: "integer", description: "As an order: 1 or 0." },
+              worth: { type: "integer" },
+              leaves: {
+                type: "array",
+                description: "By dimension: when it leaves the window, past or to come; null: never, or no part in it.",
+                items: { type: ["integer", "null"] },
+              },
+            }),
+          },
+          rest: object({ orders: { type: "integer" }, counting: { type: "integer" }, worth: { type: "integer" } }),
+          past: object({
+            orders: { type: "integer", description: "That counted and have left the horizon." },
+            spend: { type: "integer" },
+            first: { type: ["integer", "null"] },
+            last: { type: ["integer", "null"] },
+          }),
+          ordersEver: { type: "integer" },
+          spendEver: { type: "integer" },
+          next: {
+            type: "array",
+            description: "What time alone changes, the next first.",
+            items: object({
+              at: { type: "integer" },
+              bands: {
+                type: "array",
+                items: object({ dimension: { type: "string" }, from: { type: "string" }, to: { type: "string" } }),
+              },
+              segment: { type: ["object", "null"], description: "`from` and `to`; null: it stays." },
+            }),
+          },
+          nextMore: { type: "boolean" },
+          reach: {
+            type: "array",
+            description: "What would bring the next better band of each dimension.",
+            items: object({
+              dimension: { type: "string" },
+              from: { type: "string" },
+              to: { type: "string" },
+              orders: { type: ["integer", "null"], description: "So many, of any amount." },
+              amount: { type: ["integer", "null"], description: "Or orders worth so much." },
+              before: { type: ["integer", "null"], description: "At which less of what there is counts (ms)." },
+              segment: { type: ["string", "null"], description: "If they were placed now." },
             }),
           },
         }),

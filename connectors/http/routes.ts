@@ -8,10 +8,15 @@ import { type Asset, PAGE_POLICY } from "../dashboard/assets.js";
 import type { EdgeEngine, StateAnswer } from "../edge.js";
 import { asyncApi } from "../websocket/asyncapi.js";
 import { describeCounts } from "../websocket/counts.js";
+import { describeExplanation } from "./explanation.js";
 import type { Metrics } from "./metrics.js";
 import { describeModels } from "./model.js";
 import { openApi } from "./openapi.js";
 import { describeStatus } from "./status.js";
+
+/** Orders of a customer in an answer: where not said, and at most. The others are counted and summed. */
+const ORDERS_SHOWN = 100;
+const ORDERS_MAX = 10_000;
 
 export interface Routes {
   readonly engine: EdgeEngine;
@@ -82,6 +87,15 @@ export function createRoutes({ engine, metrics, page, version, report }: Routes)
       "Tidemark-Instant": String(answer.instant),
       "Tidemark-Position": answer.positions.map((position, partition) => `${partition}=${position}`).join(","),
     });
+  });
+  app.get("/api/customers/:id/explain", async (context) => {
+    const customer = context.req.param("id");
+    const orders = context.req.query("orders") ?? String(ORDERS_SHOWN);
+    if (!/^\d{1,5}$/.test(orders) || Number(orders) > ORDERS_MAX)
+      return problem(400, "Bad Request", `orders is a whole number up to ${ORDERS_MAX}, not ${orders.slice(0, 40)}`);
+    const found = await engine.explain(customer, Number(orders));
+    if (found === undefined) return problem(404, "Not Found", "no event of this customer has come");
+    return context.json(describeExplanation(found));
   });
   app.post("/api/checkpoint", async (context) => {
     // Asked for by type, so that no page of another origin can send it without asking first.

@@ -4,6 +4,7 @@
  */
 import type { CheckpointSettings } from "../../runtime/config/index.js";
 import { FatalError, RetryableError } from "../../runtime/errors.js";
+import type { CustomerHistory } from "../../runtime/history.js";
 import { Slice } from "../../runtime/inputring.js";
 import type { Partition } from "../../runtime/partition.js";
 import type { InputMessage, LedgerRecord } from "../../runtime/record.js";
@@ -295,6 +296,19 @@ export class PartitionOwner {
       this.#readers.add(reader);
       this.#serveReaders();
     });
+  }
+
+  /**
+   * One customer between two slices, once nothing is overdue; after `msMax`, or while the input is read to its end, as
+   * it is then. Undefined where it never came. Nothing is published: what time alone changes was ticked already. Throws
+   * Error where the partition has not begun, or has failed.
+   */
+  async history(customer: string, msMax: number): Promise<CustomerHistory | undefined> {
+    if (this.#partition === undefined || this.#state === "failed")
+      throw new Error(`partition ${this.streams.partition} can't be asked (${this.#error ?? this.#state})`);
+    const look = (partition: Partition) => ({ found: partition.history(customer) });
+    const rested = this.#state === "running" ? await this.atRest(look, msMax).catch(() => undefined) : undefined;
+    return (rested ?? (await this.#soon(() => look(this.#partition as Partition)))).found;
   }
 
   /** Moves T on to the broker's now, and resolves once that is applied. */

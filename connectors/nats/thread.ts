@@ -1,6 +1,7 @@
 /** What the main thread and a worker say to each other. Plain values; every question has a number and gets one answer. */
 import type { CheckpointSettings } from "../../runtime/config/index.js";
 import type { ErrorCode } from "../../runtime/errors.js";
+import type { CustomerHistory } from "../../runtime/history.js";
 import type { Settings } from "../../runtime/settings.js";
 import type { StateRow } from "../../runtime/state.js";
 import type { ModelCounts } from "../edge.js";
@@ -49,6 +50,8 @@ export interface Questions {
   readonly stateOpen: { ask: { partition: number; token: number; tick: boolean }; answer: StatePart };
   readonly stateRows: { ask: { partition: number; token: number; from: number; count: number }; answer: StateRow[] };
   readonly stateClose: { ask: { token: number }; answer: null };
+  /** One customer as it is; null where it never came. */
+  readonly history: { ask: { partition: number; customer: string }; answer: CustomerHistory | null };
   /** Takes a checkpoint of each of the worker's partitions: their positions. */
   readonly checkpoint: { ask: object; answer: readonly StoredAt[] };
   readonly stop: { ask: object; answer: null };

@@ -17,6 +17,8 @@ import { Turns } from "./turns.js";
 
 const PROGRESS_MS = 250;
 const DRAIN_MS_MAX = 60_000;
+/** A customer is looked at when nothing is overdue; after so long, as it is. */
+const HISTORY_MS_MAX = 2_000;
 /** Answers about the state under way at a time: each holds its rows. */
 const STATES_MAX = 2;
 const STATE_MS_MAX = 300_000;
@@ -116,6 +118,8 @@ async function answer(question: Question): Promise<unknown> {
     case "stateClose":
       closeState(question.token);
       return null;
+    case "history":
+      return (await ownerOf(question.partition).history(question.customer, HISTORY_MS_MAX)) ?? null;
     case "checkpoint":
       return Promise.all(
         [...owners].map(async ([partition, owner]) => ({
@@ -138,8 +142,7 @@ function countsSince(seen: number | null): { seen: number; counts: ModelCounts[]
 }
 
 async function openState(number: number, token: number, tick: boolean): Promise<StatePart> {
-  const owner = owners.get(number);
-  if (owner === undefined) throw new RangeError(`partition ${number} is not this worker's`);
+  const owner = ownerOf(number);
   // Before anything is waited for: those that wait come to rest together, and each would take its rows.
   reserveState(token);
   if (tick) await owner.tick(DRAIN_MS_MAX);
@@ -152,6 +155,12 @@ async function openState(number: number, token: number, tick: boolean): Promise<
     const models = settings.models.map(({ name }) => name);
     return { partition: number, clock, nextDue, sequence: position.sequence, rows: rows.length, models };
   }, DRAIN_MS_MAX);
+}
+
+function ownerOf(partition: number): PartitionOwner {
+  const owner = owners.get(partition);
+  if (owner === undefined) throw new RangeError(`partition ${partition} has not begun`);
+  return owner;
 }
 
 /** Throws Error where too many are under way. */

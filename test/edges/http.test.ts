@@ -8,6 +8,7 @@ import { createHttp, type Http } from "../../connectors/http/server.js";
 import { asyncApi } from "../../connectors/websocket/asyncapi.js";
 import { follow } from "../../connectors/websocket/client.js";
 import type { LiveCounts } from "../../connectors/websocket/protocol.js";
+import type { Explanation } from "../../runtime/explain.js";
 import { REASONS } from "../../runtime/record.js";
 import { MemorySource, partitionStatus } from "./source.js";
 
@@ -75,6 +76,36 @@ test("models, counts and status are those of the engine", async () => {
     live: true,
     partitions: [{ position: 90, ledger: 20, ledgerAcked: 18, customers: 40, streamFirst: 11 }, {}],
   });
+});
+
+const NOBODY: Explanation = {
+  ...{ customer: "c", partition: 1, position: 9, at: 5, exact: true, orderCount: 0, orders: [], models: [] },
+  ...{ waitingCount: 0, waiting: [] },
+};
+
+test("a customer is explained, with ids of any kind and so many orders", async () => {
+  const problem = async (path: string) => {
+    const response = await get(path);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    return response.status;
+  };
+  expect(await problem("/api/customers/nobody/explain")).toBe(404);
+  expect(await problem("/api/customers/a/explain?orders=-1")).toBe(400);
+  expect(await problem("/api/customers/a/explain?orders=100000")).toBe(400);
+  const waiting = {
+    kind: "refund" as const,
+    expiry: 9,
+    amount: 5,
+    channel: null,
+    currency: null,
+    sequence: 1,
+    index: 0,
+  };
+  const item = Buffer.from('{"id":"r"}');
+  source.explanation = { ...NOBODY, customer: "a/b ?ü", waitingCount: 1, waiting: [{ ...waiting, item, length: 10 }] };
+  const found = await get(`/api/customers/${encodeURIComponent("a/b ?ü")}/explain?orders=7`);
+  expect(await found.json()).toMatchObject({ customer: "a/b ?ü", waiting: [{ kind: "refund", item: { id: "r" } }] });
+  expect(source.explained.at(-1)).toEqual(["a/b ?ü", 7]);
 });
 
 test("the state is streamed as CSV with the position it is true at", async () => {
@@ -302,6 +333,7 @@ test("both documents are whole: every reference leads somewhere, every path is s
       expect(target, pointer).toBeDefined();
     }
   }
+  source.explanation = NOBODY;
   for (const [path, methods] of Object.entries((openApi("0.1.0") as { paths: object }).paths))
     if ("get" in methods) expect((await get(path)).status, path).toBe(200);
   expect(await (await get("/api/asyncapi.json")).json()).toMatchObject({

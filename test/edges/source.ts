@@ -8,6 +8,7 @@ import type {
   PartitionStatus,
   StateRow,
 } from "../../connectors/edge.js";
+import type { Explanation } from "../../runtime/explain.js";
 import { KINDS, OUTCOMES, REASONS } from "../../runtime/record.js";
 import type { Dimension, Model, Settings } from "../../runtime/settings.js";
 import { migrationSubject } from "../../runtime/subjects.js";
@@ -125,6 +126,8 @@ export class MemorySource implements EdgeEngine {
   reads = 0;
   rows: StateRow[] = [];
   refusedLedger = false;
+  explanation: Explanation | undefined;
+  explained: [string, number][] = [];
   status_: PartitionStatus[] = [partitionStatus(0), partitionStatus(1)];
   #listeners = new Set<(counts: readonly ModelCounts[]) => void>();
   #wake: (() => void)[] = [];
@@ -273,6 +276,11 @@ export class MemorySource implements EdgeEngine {
 
   async status(): Promise<PartitionStatus[]> {
     return this.status_;
+  }
+
+  async explain(customer: string, ordersMax: number) {
+    this.explained.push([customer, ordersMax]);
+    return this.explanation;
   }
 
   async checkpoint() {
