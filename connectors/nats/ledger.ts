@@ -7,7 +7,7 @@
  * own window. What is numbered ≤ L (a replay after a restart) is not published, and record L is compared; so is the
  * first one without acknowledgement: a foreign message there has its place, and the rest would follow it unnoticed.
  */
-import { FatalError, RetryableError } from "../../runtime/errors.js";
+import { FatalError, RetryableError, type TidemarkError } from "../../runtime/errors.js";
 import { decodeHead } from "../../runtime/head.js";
 import type { LedgerRecord } from "../../runtime/record.js";
 import {
@@ -40,6 +40,8 @@ export interface LedgerWriterOptions {
   readonly from?: number;
   /** Takes the ledger as it stands: its last record is not compared. */
   readonly accepts?: boolean;
+  /** False: does not send again; the first trouble ends the writing with RetryableError. Default true. */
+  readonly sendsAgain?: boolean;
   /** Called with the number up to which all is stored, whenever that grows. Must not throw. */
   readonly onStored?: (number: number) => void;
   /**
@@ -61,6 +63,7 @@ export class LedgerWriter {
   readonly #broker: Broker;
   readonly #stream: string;
   readonly #inFlightMax: number;
+  readonly #sendsAgain: boolean;
   readonly #onStored: (number: number) => void;
   readonly #publishes: Publishes;
   readonly #stop: () => void;
@@ -81,7 +84,7 @@ export class LedgerWriter {
   #pause = PAUSE_MS_MIN;
   #waiting: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #failure: FatalError | undefined;
+  #failure: TidemarkError | undefined;
   #refused = 0;
   #last = 0;
   /** `#stored` has grown and nobody was told yet. */
@@ -91,6 +94,7 @@ export class LedgerWriter {
     this.#broker = broker;
     this.#stream = options.stream;
     this.#inFlightMax = options.inFlightMax;
+    this.#sendsAgain = options.sendsAgain ?? true;
     this.#last = options.from ?? 0;
     this.#onStored = options.onStored ?? (() => {});
     this.#troubles = new Troubles(options.onTrouble ?? (() => {}));
@@ -287,6 +291,10 @@ export class LedgerWriter {
   #recover(reason: string): void {
     this.#refused++;
     if (this.#recovering || this.#failure) return;
+    if (!this.#sendsAgain) {
+      this.#fail(new RetryableError("BROKER_UNREACHABLE", `stream ${this.#stream}: ${reason}`));
+      return;
+    }
     const kind = reason.replace(/\d+/g, "n");
     if (kind !== this.#told && this.inFlight > 0) this.#troubles.add(reason);
     this.#told = kind;
@@ -384,7 +392,7 @@ export class LedgerWriter {
     throw error;
   }
 
-  #fail(error: FatalError): void {
+  #fail(error: TidemarkError): void {
     this.#failure ??= error;
     clearTimeout(this.#timer);
     this.#wakeAll();

@@ -49,6 +49,7 @@ export interface StreamConfig {
   readonly storage: string;
   readonly discard: string;
   readonly max_age: number;
+  readonly duplicate_window?: number;
   readonly max_msgs_per_subject?: number;
   readonly num_replicas: number;
   readonly no_ack?: boolean;
@@ -65,6 +66,8 @@ const DAY_MS = 86_400_000;
 const NANOS = 1e6;
 const LEDGER_DAYS = 90;
 const DEAD_DAYS = 30;
+/** The ids of copies make a chain (see gatherer.ts); the broker need not look for one that comes twice. */
+const COPY_IDS_MS = 1_000;
 const ORDERS_DAYS_MORE = 30;
 const START_MS_MAX = 15_000;
 const AT_ONCE_MAX = 16;
@@ -175,7 +178,7 @@ function gatheringStreams(
     description: `Tidemark: ${what} of ${partitions.length} partitions`,
     ...(bySources
       ? { subjects: [], sources: partitions.map(({ ledger }) => ({ name: ledger, filter_subject: filter })) }
-      : { subjects: [gatheredSubject(settings.name, filter)] }),
+      : { subjects: [gatheredSubject(settings.name, filter)], duplicate_window: COPY_IDS_MS * NANOS }),
     max_age: days * DAY_MS * NANOS,
   });
   return [
@@ -196,8 +199,10 @@ async function ensureAll(broker: Broker, wanted: readonly StreamConfig[]): Promi
 async function ensureOne(broker: Broker, wanted: StreamConfig, found: StreamConfig | undefined): Promise<void> {
   // Without effect where another process made the same stream meanwhile.
   if (found === undefined) return changeStream(broker, "CREATE", wanted);
-  if (found.max_age === wanted.max_age && found.num_replicas === wanted.num_replicas) return;
-  await changeStream(broker, "UPDATE", { ...found, max_age: wanted.max_age, num_replicas: wanted.num_replicas });
+  const { max_age, num_replicas, duplicate_window = found.duplicate_window } = wanted;
+  const ours = { ...found, max_age, num_replicas, ...(duplicate_window === undefined ? {} : { duplicate_window }) };
+  if ((Object.keys(ours) as (keyof StreamConfig)[]).every((key) => ours[key] === found[key])) return;
+  await changeStream(broker, "UPDATE", ours);
 }
 
 async function inParts<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

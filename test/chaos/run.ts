@@ -1,8 +1,9 @@
 /** One run of the kill loop: orders and faults by the seed, then the whole comparison. */
 import { assert } from "vitest";
 import type { PartitionStatus } from "../../connectors/edge.js";
+import type { Broker } from "../../connectors/nats/broker.js";
 import { OrdersPublisher } from "../../connectors/nats/publisher.js";
-import { ensureStreams, streamState } from "../../connectors/nats/streams.js";
+import { ensureStreams, type PartitionStreams, streamState } from "../../connectors/nats/streams.js";
 import { compileSettings } from "../../runtime/config/index.js";
 import { stateLine } from "../../runtime/state.js";
 import { deadStream, migrationsStream } from "../../runtime/subjects.js";
@@ -106,6 +107,7 @@ export async function chaos({ binary, seed, durationMs, meanGapMs, customers }: 
     const positions = streams.map(({ partition }) =>
       Number(new RegExp(`[ ,]${partition}=(\\d+)`).exec(state.stderr)?.[1]),
     );
+    const recorded = await gathered(broker, streams);
     assert.equal(await main.stop(), 0, "exit code of the engine that was stopped in order");
     assert.deepEqual(deployment.failures, [], "engines that ended by themselves");
 
@@ -122,8 +124,11 @@ export async function chaos({ binary, seed, durationMs, meanGapMs, customers }: 
       const position = positions[p] as number;
       assert((lasts[p] as number) <= position, "the state is true behind the last order");
       assertLedger(partition.ledger, ledgers[p] as Stored[], undisturbed(settings, partition, input), position);
-      assertGathered(migrations, ledgers[p] as Stored[], p, "migrations");
-      assertGathered(dead, ledgers[p] as Stored[], p, "dead");
+      const copies = ["migrations", "dead"].map((kind, i) =>
+        assertGathered([migrations, dead][i] as Stored[], ledgers[p] as Stored[], p, kind),
+      );
+      const missing = (recorded[p] as number) - copies.reduce((sum, one) => sum + one);
+      assert(missing <= 0, `${missing} records of partition ${p} are missing in the gathering streams`);
       for (const row of oracleRows(MODELS, WORDS, partition.control, input, position, instant)) {
         expected.push(
           stateLine(instant, {
@@ -176,6 +181,23 @@ async function settled({ main, failures }: Deployment, lasts: readonly number[])
     await sleep(100);
   }
   throw new Error(`the engine does not reach ${lasts.join()} within ${SETTLE_MS_MAX} ms: ${JSON.stringify(last)}`);
+}
+
+/**
+ * Waits until the gathering streams hold as many records as the ledgers do now: the broker, or the engine, copies them
+ * behind. How many the ledgers hold, by partition.
+ */
+async function gathered(broker: Broker, streams: readonly PartitionStreams[]): Promise<number[]> {
+  const lastOf = async (stream: string) => (await streamState(broker, stream)).last_seq;
+  const recorded = await Promise.all(streams.map(({ ledger }) => lastOf(ledger)));
+  const wanted = recorded.reduce((sum, one) => sum + one, 0);
+  const layout = { name: NAME, layout: 1 };
+  let found = 0;
+  for (const end = performance.now() + SETTLE_MS_MAX; performance.now() < end; await sleep(100)) {
+    found = (await lastOf(migrationsStream(layout))) + (await lastOf(deadStream(layout)));
+    if (found >= wanted) return recorded;
+  }
+  throw new Error(`the gathering streams hold ${found} of ${wanted} records after ${SETTLE_MS_MAX} ms`);
 }
 
 /** Every order that the broker acknowledged is in a stream. */

@@ -134,6 +134,66 @@ describe.each(serverVersions)("streams on nats-server $version", ({ binary }) =>
     }
   });
 
+  test("several that gather at once copy each record once, those of a partition in their order", async (context) => {
+    if (broker.isAtLeast([2, 10, 14])) return context.skip("this broker gathers by itself");
+    const [partitions, each, sources] = [3, 2_000, 3];
+    const settings = settingsWith({ partitions });
+    const streams = await ensureStreams(broker, settings);
+    const gather = async () => {
+      const own = await server.connect();
+      const gatherer = new Gatherer(own, settings, new NatsLedgerReader(own, streams), () => {});
+      gatherer.start();
+      return gatherer;
+    };
+    const gatherers = await Promise.all(Array.from({ length: sources }, gather));
+    const record = (partition: number, number: number): LedgerRecord => ({
+      number,
+      subject: number % 17 === 0 ? `t.dead.${partition}.conflict` : `t.migrations.${partition}.m.segment.null.vip`,
+      position: number,
+      head: encodeHead({ "Tidemark-Position": String(number) }),
+      body: text.encode(`${partition}/${number}`),
+    });
+    const writers = await Promise.all(
+      streams.map(({ ledger }) => LedgerWriter.open(broker, { stream: ledger, inFlightMax: 100 })),
+    );
+    for (let from = 1; from <= each; from += 50) {
+      const numbers = Array.from({ length: 50 }, (_, i) => from + i);
+      await Promise.all(
+        writers.map((writer, p) =>
+          writer.append(
+            numbers.map((number) => record(p, number)),
+            never,
+          ),
+        ),
+      );
+      // One after the other goes away at any moment, and another comes.
+      if (from % 400 === 1) {
+        await gatherers.shift()?.stop();
+        gatherers.push(await gather());
+      }
+    }
+    const last = async (stream: string) =>
+      (await broker.api<{ state: { last_seq: number } }>(`STREAM.INFO.${stream}`)).state.last_seq;
+    await expect
+      .poll(async () => (await last("t_migrations")) + (await last("t_dead")), { timeout: 40_000 })
+      .toBeGreaterThanOrEqual(partitions * each);
+    for (const gatherer of gatherers) await gatherer.stop();
+    for (const writer of writers) writer.close();
+    const found = (
+      await Promise.all(
+        ["t_migrations", "t_dead"].map(async (stream) => messagesOf(broker, stream, await last(stream))),
+      )
+    )
+      .flat()
+      .map(({ body }) => new TextDecoder().decode(body).split("/").map(Number));
+    for (let partition = 0; partition < partitions; partition++) {
+      const numbers = found.filter(([p]) => p === partition).map(([, number]) => number as number);
+      const wanted = Array.from({ length: each }, (_, i) => i + 1);
+      expect(numbers.filter((number) => number % 17 !== 0)).toEqual(wanted.filter((number) => number % 17 !== 0));
+      expect(numbers.filter((number) => number % 17 === 0)).toEqual(wanted.filter((number) => number % 17 === 0));
+    }
+  });
+
   test.each([
     ["limits a subject", { max_msgs_per_subject: 1 }, /1 messages a subject/, "--max-msgs-per-subject=-1"],
     ["interest retention", { retention: "interest" }, /interest retention/, "--source SHOP"],
