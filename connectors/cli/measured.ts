@@ -5,9 +5,9 @@ import {
   compileSettings,
   expandModels,
   READY_NAMES,
+  type ReadyConfig,
   type ReadyName,
   type Suggestion,
-  suggestModel,
 } from "../../runtime/config/index.js";
 import type { ModelCounts } from "../../runtime/partition.js";
 import type { Settings } from "../../runtime/settings.js";
@@ -34,7 +34,7 @@ export interface MeasuredFiles extends Measured {
   close(): Promise<void>;
 }
 
-const CURRENCY_DEFAULT = "EUR";
+export const CURRENCY_DEFAULT = "EUR";
 
 /** Under ready-made models (default all) side by side. Throws InputError, FatalError (DISK_FULL, PARTITION_FULL). */
 export async function measureFiles(
@@ -48,7 +48,7 @@ export async function measureFiles(
   const currency = flags.currency ?? configured ?? CURRENCY_DEFAULT;
   const settings = readyUnder(
     config,
-    models.map((use) => suggestModel(use, currency, NOTHING)),
+    models.map((use) => ({ use, currency })),
   );
   const source = sourceNumber(settings, flags.source);
   const reader = new FileReader({
@@ -68,7 +68,7 @@ export async function measureFiles(
       settings,
       source,
       items: sorter.sorted(),
-      end: () => flags.until ?? tally.last,
+      end: flags.until ?? tally.last,
       signal,
       progress: (events) =>
         progress.show(() => `measuring ${percent(events, tally.kept)} of ${counted(tally.kept, "event")}`),
@@ -87,17 +87,10 @@ export async function measureFiles(
   }
 }
 
-const NOTHING = {
-  recency: new Float64Array(),
-  frequency: new Float64Array(),
-  monetary: new Float64Array(),
-  history: 0,
-};
-
 /** The configuration's sources and channels with these models instead of its own, under the event clock. */
-export function readyUnder(config: Config, models: readonly Suggestion[]): Settings {
+export function readyUnder(config: Config, models: readonly ReadyConfig[]): Settings {
   const { horizon, ...rest } = config; // the models' ages may need a longer one
-  const settings = compileSettings({ ...rest, models: models.map((model) => model.config) });
+  const settings = compileSettings({ ...rest, models: [...models] });
   return { ...settings, clock: "event" };
 }
 

@@ -13,18 +13,21 @@ import {
   FileReader,
   instantText,
   KeptLedger,
+  type MeasureOptions,
   type ReadTally,
   Replay,
 } from "../file/index.js";
 import { printAnswer } from "./answer.js";
 import { deadLetterLine } from "./deadletter.js";
 import { loadKernel } from "./kernel.js";
+import { CURRENCY_DEFAULT, readyUnder } from "./measured.js";
 import {
   addBrokerOptions,
   addFileOptions,
   type BrokerFlags,
   brokerOptions,
   configOption,
+  currencyOption,
   type FileFlags,
   instants,
   loadConfig,
@@ -38,10 +41,12 @@ import { replayStreams } from "./replaystreams.js";
 import { serve } from "./serve.js";
 import { summarize, summaryJson } from "./summary.js";
 import { count, counted, err, out, percent, progress, seconds } from "./terminal.js";
+import { printThirds, type Thirds, thirdsOf } from "./thirds.js";
 
 interface Flags extends FileFlags, BrokerFlags, PortFlags {
   readonly config?: string;
   readonly source?: string;
+  readonly currency?: string;
   readonly at?: number[];
   readonly state?: string;
   readonly migrations?: string;
@@ -61,6 +66,7 @@ export function replayCommand(version: string, signal: AbortSignal): Command {
     .argument("[file...]", "files of order events, - for stdin")
     .addOption(configOption());
   addFileOptions(command)
+    .addOption(currencyOption())
     .option("--source <name>", "read the events as this source of the configuration; default the first")
     .optionsGroup("What to write:")
     .option("--at <instant…>", "instants at which --state is written, separated by commas; default the end", instants)
@@ -105,7 +111,11 @@ async function replay(files: readonly string[], flags: Flags, version: string, s
       remedy: "Say where: --state FILE, or --state - for stdout.",
     });
   }
-  const { settings: configured, edge } = loadConfig(flags.config);
+  const { config, settings: loaded, edge, file } = loadConfig(flags.config);
+  // Without a configuration the files themselves say where the bands end.
+  const currency = flags.currency ?? CURRENCY_DEFAULT;
+  const unconfigured = file === null && flags.nats === undefined;
+  const configured = unconfigured ? readyUnder(config, [{ use: "threebands", currency }]) : loaded;
   const [port, host] = [flags.port ?? edge.server.port, flags.host ?? edge.server.host];
   // Found out before anything is read.
   if (flags.serve === true && port !== 0) await probePort(port, host);
@@ -115,10 +125,12 @@ async function replay(files: readonly string[], flags: Flags, version: string, s
   let tally: Tally;
   let replayed: Replay;
   let settings: Settings;
+  let thirds: Thirds | undefined;
   try {
     if (flags.nats === undefined) {
-      settings = { ...configured, clock: "event" };
-      ({ replayed, tally } = await replayFiles(files, flags, settings, sink, signal));
+      const measured = unconfigured ? (options: MeasureOptions) => thirdsOf(options, config, currency) : undefined;
+      const asked = { ...configured, clock: "event" as const };
+      ({ replayed, tally, settings, thirds } = await replayFiles(files, flags, asked, measured, sink, signal));
     } else {
       settings = configured;
       const broker = brokerOptions(flags, edge.nats);
@@ -128,10 +140,13 @@ async function replay(files: readonly string[], flags: Flags, version: string, s
     await sink.close();
   }
   progress.clear();
-  const summary = summarize(settings, replayed, tally);
+  const summary = { ...summarize(settings, replayed, tally), ...(thirds === undefined ? {} : { thresholds: thirds }) };
   const terminal = outputs.includes("-") ? err : out;
   if (flags.json === true) terminal.print(summaryJson(summary, terminal.isTty ? 2 : 0));
-  else printAnswer(terminal, summary);
+  else {
+    printAnswer(terminal, summary);
+    if (thirds !== undefined && summary.clock !== null) printThirds(terminal, thirds);
+  }
   if (err.isTty) {
     err.note(err.style("dim", `${counted(tally.rows, tally.unit)} in ${seconds(performance.now() - started)}`));
   }
@@ -146,51 +161,69 @@ export interface Tally extends Pick<ReadTally, "rows" | "otherKinds" | "afterUnt
 async function replayFiles(
   files: readonly string[],
   flags: Flags,
-  settings: Settings,
+  configured: Settings,
+  measured: ((options: MeasureOptions) => ReturnType<typeof thirdsOf>) | undefined,
   sink: Sink,
   signal: AbortSignal,
-): Promise<{ replayed: Replay; tally: Tally }> {
-  const source = sourceNumber(settings, flags.source);
+): Promise<{ replayed: Replay; tally: Tally; settings: Settings; thirds: Thirds | undefined }> {
+  const source = sourceNumber(configured, flags.source);
   const reader = new FileReader({
     files,
-    settings,
-    source: settings.sources[source],
+    settings: configured,
+    source: configured.sources[source],
     ...readOptions(flags),
     signal,
     progress: (share, rows) =>
       progress.show(() => `reading ${share === null ? "" : `${percent(share, 1)}, `}${counted(rows, "row")}`),
   });
-  const replayed = new Replay({ wasm: loadKernel(), settings, source, onRecord: sink.onRecord });
-  const bytesMax = Math.min(BATCH_BYTES, settings.messageBytesMax);
-  const batcher = new Batcher({ partitions: settings.partitions, eventsMax: flags.batch, bytesMax });
-  const upTo = (instant: number) => {
-    for (const message of batcher.flush()) replayed.apply(message);
-    replayed.tick(instant);
-  };
-  const waiting = sortedInstants(flags.at);
-  let events = 0;
-  for await (const items of reader.items()) {
-    signal.throwIfAborted();
-    for (const item of items) {
-      while (waiting[0] !== undefined && item.time > waiting[0]) {
-        upTo(waiting[0]);
-        await sink.state(waiting.shift() as number, replayed);
+  const sorter = await reader.read();
+  try {
+    const { kept, last } = reader.tally;
+    const end = flags.until ?? last;
+    const wasm = loadKernel();
+    const thirds = await measured?.({
+      wasm,
+      settings: configured,
+      source,
+      items: sorter.sorted(),
+      end,
+      signal,
+      progress: (events) => progress.show(() => `measuring ${percent(events, kept)} of ${counted(kept, "event")}`),
+    });
+    const settings = thirds?.settings ?? configured;
+    const replayed = new Replay({ wasm, settings, source, onRecord: sink.onRecord });
+    const bytesMax = Math.min(BATCH_BYTES, settings.messageBytesMax);
+    const batcher = new Batcher({ partitions: settings.partitions, eventsMax: flags.batch, bytesMax });
+    const upTo = (instant: number) => {
+      for (const message of batcher.flush()) replayed.apply(message);
+      replayed.tick(instant);
+    };
+    const waiting = sortedInstants(flags.at);
+    let events = 0;
+    for await (const items of sorter.sorted()) {
+      signal.throwIfAborted();
+      for (const item of items) {
+        while (waiting[0] !== undefined && item.time > waiting[0]) {
+          upTo(waiting[0]);
+          await sink.state(waiting.shift() as number, replayed);
+        }
+        for (const message of batcher.add(item)) replayed.apply(message);
       }
-      for (const message of batcher.add(item)) replayed.apply(message);
+      events += items.length;
+      await sink.drained();
+      progress.show(() => `applying ${percent(events, reader.tally.kept)} of ${counted(reader.tally.kept, "event")}`);
     }
-    events += items.length;
-    await sink.drained();
-    progress.show(() => `applying ${percent(events, reader.tally.kept)} of ${counted(reader.tally.kept, "event")}`);
+    if (end !== null && (waiting[0] === undefined || end <= waiting[0])) upTo(end);
+    for (const instant of waiting) {
+      upTo(instant);
+      await sink.state(instant, replayed);
+    }
+    if (end !== null) upTo(end);
+    if (flags.at === undefined) await sink.state(end ?? 0, replayed);
+    return { replayed, tally: { ...reader.tally, unit: "row" }, settings, thirds: thirds?.thirds };
+  } finally {
+    await sorter.close();
   }
-  const end = flags.until ?? reader.tally.last;
-  if (end !== null && (waiting[0] === undefined || end <= waiting[0])) upTo(end);
-  for (const instant of waiting) {
-    upTo(instant);
-    await sink.state(instant, replayed);
-  }
-  if (end !== null) upTo(end);
-  if (flags.at === undefined) await sink.state(end ?? 0, replayed);
-  return { replayed, tally: { ...reader.tally, unit: "row" } };
 }
 
 export function sortedInstants(instants: readonly number[] | undefined): number[] {

@@ -14,7 +14,8 @@ import {
 import { instantText } from "../file/index.js";
 import { type MeasuredFiles, type MeasuredFlags, measureFiles, sizesOf } from "./measured.js";
 import { addFileOptions, configOption, currencyOption } from "./options.js";
-import { counted, err, out, progress, type Terminal } from "./terminal.js";
+import { painted } from "./paint.js";
+import { counted, err, out, progress } from "./terminal.js";
 
 interface Flags extends MeasuredFlags {
   readonly model?: ReadyName;
@@ -98,14 +99,4 @@ export function suggested(measured: MeasuredFiles, uses: readonly ReadyName[]): 
 export function names(files: readonly string[]): string {
   const [first = "", ...rest] = files.map((file) => (file === "-" ? "stdin" : file));
   return rest.length === 0 ? first : `${first} and ${counted(rest.length, "more file")}`;
-}
-
-/** A line of YAML in colours: what is a comment steps back, but for tables and warnings. */
-export function painted(terminal: Terminal, line: string): string {
-  const [, indent = "", mark, text = ""] = /^(\s*)(#)(.*)$/.exec(line) ?? [];
-  if (mark !== undefined) {
-    if (text.includes("warning:")) return indent + terminal.style("yellow", mark + text);
-    return indent + terminal.style("dim", mark) + text.replace(/█+/, (bar) => terminal.style("cyan", bar));
-  }
-  return line.replace(/ # .*$/, (note) => terminal.style("dim", note));
 }

@@ -12,8 +12,8 @@ export interface MeasureOptions {
   readonly source: number;
   /** In order of time. */
   readonly items: AsyncIterable<readonly FileItem[]>;
-  /** The instant of the measures, ms; null for none: nothing is known then. Asked when all items are applied. */
-  readonly end: () => number | null;
+  /** The instant of the measures, ms; null where there are no items. */
+  readonly end: number | null;
   readonly signal: AbortSignal;
   /** Called with the events applied so far. */
   readonly progress?: (events: number) => void;
@@ -28,7 +28,7 @@ export interface Measured {
 
 /** Applies the items and measures at the end. Throws FatalError (PARTITION_FULL). */
 export async function measure(options: MeasureOptions): Promise<Measured> {
-  const { wasm, settings, source, items, signal, progress } = options;
+  const { wasm, settings, source, items, end, signal, progress } = options;
   const replayed = new Replay({ wasm, settings, source });
   const bytesMax = Math.min(BATCH_BYTES, settings.messageBytesMax);
   const batcher = new Batcher({ partitions: settings.partitions, eventsMax: BATCH_EVENTS, bytesMax });
@@ -40,7 +40,6 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     progress?.(events);
   }
   for (const message of batcher.flush()) replayed.apply(message);
-  const end = options.end();
   if (end !== null) replayed.tick(end);
   return { measures: measuresOf(replayed, settings.models[0]?.name ?? "", end ?? 0), replayed, end };
 }

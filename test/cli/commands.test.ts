@@ -85,11 +85,16 @@ describe("replay", () => {
   const day = (n: number) => new Date(Date.UTC(2026, 0, 1 + n)).toISOString();
   const rows = ["id,customer,time,amount", `2,bob,${day(40)},2500`, `1,ann,${day(0)},12000`, `3,ann,${day(50)},100`];
   const csv = `${rows.join("\n")}\n`;
+  // Of the defaults: without a configuration thresholds follow the data.
+  const bands = ["-c", "eur.yaml"];
+  beforeAll(() => {
+    file("eur.yaml", "models: [{ use: threebands, currency: EUR }]\n");
+  });
 
   test("state at instants, in order, from a file, from stdin, packed or not", async () => {
     const path = file("orders.csv", csv);
     const packed = file("orders.csv.gz", gzipSync(csv));
-    const at = ["--at", `${day(31)},${day(0)}`, "--at", day(50), "--state", "-"];
+    const at = ["--at", `${day(31)},${day(0)}`, "--at", day(50), "--state", "-", ...bands];
     const first = await run(["replay", path, ...at]);
     expect(first.code).toBe(0);
     expect(first.stdout.split("\n")).toEqual([
@@ -107,7 +112,8 @@ describe("replay", () => {
 
   test("migrations as CloudEvents, not silent; dead letters with their reason and content", async () => {
     const path = file("bad.csv", `${csv}4,,${day(51)},1\n5,ann,${day(51)},1.5\n6,ann,yesterday,1\n7,ann\n8,cid,12,1\n`);
-    const { code, stdout } = await run(["replay", path, "--migrations", "m.ndjson", "--dead", "d.ndjson", "--json"]);
+    const outputs = ["--migrations", "m.ndjson", "--dead", "d.ndjson", "--json"];
+    const { code, stdout } = await run(["replay", path, ...bands, ...outputs]);
     expect(code).toBe(0);
     const events = readFileSync(join(cwd, "m.ndjson"), "utf8").trim().split("\n");
     const parsed = events.map((line) => JSON.parse(line) as { id: string; data: { silent: boolean; cause: object } });

@@ -1,5 +1,5 @@
 /** Edges from the data, as the command line gives them: what is printed loads, and its sizes are the kernel's. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -89,4 +89,35 @@ test("usage", async () => {
   expect(wrong.code).toBe(2);
   expect(wrong.stderr).toContain("Allowed choices are threebands, points, levels, quintiles");
   expect((await run(["suggest", "-", "--currency", "euro"])).stderr).toContain("Expected a currency of ISO 4217");
+});
+
+test("replay without a configuration: under thirds, which it prints as YAML that gives the same answer", async () => {
+  writeFileSync(join(cwd, "shop.ndjson"), ndjson);
+  const first = await run(["replay", "shop.ndjson"]);
+  expect(first.code).toBe(0);
+  const [answer = "", yaml = ""] = first.stdout.split(/^(?=models:)/m);
+  expect(parseConfig(yaml).config.models).toEqual([
+    {
+      use: "threebands",
+      currency: "EUR",
+      edges: { recency: ["100d", "200d"], frequency: [3, 4], monetary: [22_000, 55_000] },
+    },
+  ]);
+  expect(answer).toContain("warning: the orders span 339 days, the window is 365");
+  writeFileSync(join(cwd, "thirds.yaml"), yaml);
+  const second = await run(["replay", "shop.ndjson", "-c", "thirds.yaml"]);
+  expect(answer.slice(0, answer.indexOf("Thresholds")).trimEnd()).toBe(second.stdout.trimEnd());
+
+  const files = ["--state", "a.csv", "--migrations", "a.ndjson", "--memory", "1"];
+  const piped = await run(["replay", "-", "--format", "ndjson", ...files, "--json"], ndjson);
+  const configured = files.map((name) => name.replace(/^a\./, "b."));
+  await run(["replay", "shop.ndjson", "-c", "thirds.yaml", ...configured]);
+  expect(JSON.parse(piped.stdout)).toMatchObject({
+    thresholds: { model: { use: "threebands" }, warnings: [{ kind: "short" }] },
+  });
+  for (const ending of ["csv", "ndjson"]) {
+    const [a, b] = ["a", "b"].map((name) => readFileSync(join(cwd, `${name}.${ending}`), "utf8"));
+    expect(a).toBe(b);
+    expect(a?.length).toBeGreaterThan(10_000);
+  }
 });
