@@ -1,7 +1,7 @@
 /** What a running engine makes of messages that are published to it: counted before and after. */
 import { setTimeout as delay } from "node:timers/promises";
 import { FatalError, InputError } from "../../runtime/errors.js";
-import { apiAddress } from "./state.js";
+import { apiAddress } from "../http/client.js";
 import { count, counted, out, progress, table } from "./terminal.js";
 
 /** Since the first look: items by what became of them, and dead letters by reason. Others' messages are in it, too. */

@@ -1,26 +1,18 @@
 /** `tidemark savepoint`: checkpoints to keep, and the way into another store, other capacities, another layout. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
-import { FatalError, InputError } from "../../runtime/errors.js";
+import { InputError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
-import { ordersStream } from "../../runtime/subjects.js";
 import type { CheckpointStore } from "../checkpoints.js";
 import { instantText } from "../file/index.js";
+import { checkpointNow, isRunning, unreachable } from "../http/client.js";
+import { beginLayout, checkDrained, drained, seal } from "../layoutchange.js";
 import { type Broker, connectBroker } from "../nats/broker.js";
-import { closeInputs, releaseSubjects, sealedEnds, sealInputs } from "../nats/layout.js";
+import { closeInputs } from "../nats/layout.js";
 import { EmbeddedServer } from "../nats/server.js";
 import { checkpointStore } from "../nats/stores.js";
-import { ensureStreams, partitionStreams, streamState } from "../nats/streams.js";
-import {
-  openSavepoint,
-  repartitionSavepoint,
-  restoreSavepoint,
-  type Savepoint,
-  takeSavepoint,
-  verifySavepoint,
-} from "../savepoint.js";
+import { openSavepoint, restoreSavepoint, type Savepoint, takeSavepoint, verifySavepoint } from "../savepoint.js";
 import { loadKernel } from "./kernel.js";
 import {
   addBrokerOptions,
@@ -33,7 +25,6 @@ import {
   placeOf,
   urlOption,
 } from "./options.js";
-import { apiAddress } from "./state.js";
 import { count, counted, err, out, progress, table } from "./terminal.js";
 
 interface PlaceFlags extends BrokerFlags {
@@ -49,10 +40,6 @@ interface CreateFlags extends PlaceFlags {
 interface Shown {
   readonly json?: boolean;
 }
-
-/** A sealed input is read to its end within it, or the command gives up; the input stays sealed. */
-const DRAIN_MS_MAX = 600_000;
-const POLL_MS = 200;
 
 export function savepointCommand(signal: AbortSignal): Command {
   const command = new Command("savepoint")
@@ -124,10 +111,12 @@ async function create(folder: string, flags: CreateFlags, signal: AbortSignal): 
   const place = checkpointFolder(loaded, flags);
   await withBroker(loaded, flags, place === undefined || flags.seal === true, async (broker) => {
     if (flags.seal === true) {
-      checkAdopted(settings);
-      await sealInputs(broker as Broker, settings);
+      await seal(broker as Broker, settings);
       err.note(`sealed: ${counted(settings.partitions, "input")} take no orders from now on`);
-      await drained(flags.url, broker as Broker, settings, signal);
+      const waiting = (behind: number) =>
+        progress.show(() => `${counted(behind, "partition")} not yet read to the end`);
+      await drained(flags.url, broker as Broker, settings, waiting, signal);
+      progress.clear();
     }
     const asked = await checkpointNow(flags.url, settings, signal);
     if (!asked) {
@@ -225,7 +214,7 @@ async function restore(folder: string, flags: CreateFlags, signal: AbortSignal):
       remedy: "Name the configuration of that instance with --config.",
     });
   }
-  if (await answers(flags.url, settings, signal)) {
+  if (await isRunning(flags.url, settings, signal)) {
     throw new InputError("USAGE", `an engine of ${settings.name} runs at ${flags.url}`, {
       remedy: "Stop it first: it would go on from what it has in memory, and write newer checkpoints.",
     });
@@ -239,124 +228,11 @@ async function restore(folder: string, flags: CreateFlags, signal: AbortSignal):
       out.print(`restored: ${described(savepoint)}; the engine goes on from it`);
       return;
     }
-    await restoreLayout(savepoint, old, settings, store, broker as Broker);
-  });
-}
-
-async function restoreLayout(
-  savepoint: Savepoint,
-  old: Settings,
-  settings: Settings,
-  store: CheckpointStore,
-  broker: Broker,
-): Promise<void> {
-  checkAdopted(settings);
-  if (settings.layout <= old.layout) {
-    const found = `${counted(old.partitions, "partition")} in layout ${old.layout}`;
-    const expected = `${counted(settings.partitions, "partition")} in layout ${settings.layout}`;
-    throw new InputError("USAGE", `${savepoint.folder} has ${found}, the configuration ${expected}`, {
-      remedy: `Another number of partitions is a new layout: set layout: ${old.layout + 1}.`,
-    });
-  }
-  await checkDrained(savepoint, broker, old);
-  await releaseSubjects(broker, old);
-  await ensureStreams(broker, settings);
-  for (const { input } of partitionStreams(settings)) {
-    const { last_seq } = await streamState(broker, input);
-    if (last_seq === 0) continue;
-    throw new InputError("USAGE", `layout ${settings.layout} has begun: stream ${input} holds ${last_seq} messages`, {
-      remedy: `Start the engine; or set layout: ${settings.layout + 1} to begin another one.`,
-    });
-  }
-  const done = (partition: number) => progress.show(() => `${partition + 1} of ${settings.partitions} partitions`);
-  await repartitionSavepoint(savepoint, { wasm: loadKernel(), settings, store, done });
-  progress.clear();
-  out.print(
-    `restored as layout ${settings.layout}: ${described(savepoint)}, now in ${counted(settings.partitions, "partition")}`,
-  );
-}
-
-/** Every message is in the savepoint, and nothing is overdue. */
-async function checkDrained({ folder, parts }: Savepoint, broker: Broker, old: Settings): Promise<void> {
-  const ends = await sealedEnds(broker, old);
-  for (const [partition, { head }] of parts.entries()) {
-    const end = ends[partition] ?? 0;
-    if (head.position.sequence === end && head.overdue === null) continue;
-    const found =
-      head.overdue === null ? `stops at message ${head.position.sequence}` : "was taken while customers were due";
-    throw new InputError("USAGE", `${folder}: partition ${partition} ${found}, its input ends at ${end}`, {
-      remedy: "Start the engine on the old layout until all is read, then take a new savepoint with --seal.",
-    });
-  }
-}
-
-/** Resolves when the engine has read every input to its end and nothing is overdue. */
-async function drained(url: string, broker: Broker, settings: Settings, signal: AbortSignal): Promise<void> {
-  const end = Date.now() + DRAIN_MS_MAX;
-  for (;;) {
-    const ends = await sealedEnds(broker, settings);
-    const partitions = await statusOf(url, settings, signal);
-    const behind = partitions.filter(({ position, overdue }, n) => overdue !== null || position < (ends[n] ?? 0));
-    if (behind.length === 0) return progress.clear();
-    progress.show(() => `${counted(behind.length, "partition")} not yet read to the end`);
-    if (Date.now() > end) {
-      const [first] = behind;
-      throw new FatalError("ENGINE_REFUSED", `partition ${first?.partition} has not been read to its end`, {
-        remedy: `See ${apiAddress(url, "readyz?verbose")}. The inputs stay sealed; to undo that: nats stream edit ${ordersStream(settings, 0)} --subjects "${settings.name}.orders.0.>", and so on.`,
-      });
-    }
-    await delay(POLL_MS, undefined, { signal });
-  }
-}
-
-interface PlainStatus {
-  readonly partition: number;
-  readonly position: number;
-  readonly overdue: number | null;
-}
-
-async function statusOf(url: string, settings: Settings, signal: AbortSignal): Promise<readonly PlainStatus[]> {
-  if (!(await answers(url, settings, signal))) throw unreachable(url);
-  const response = await fetch(apiAddress(url, "api/status"), { signal });
-  const status = (await response.json()) as { readonly partitions?: readonly PlainStatus[] };
-  if (!response.ok || status.partitions?.length !== settings.partitions) throw unreachable(url);
-  return status.partitions;
-}
-
-/** True where an engine of this instance answers there. */
-async function answers(url: string, settings: Settings, signal: AbortSignal): Promise<boolean> {
-  try {
-    const response = await fetch(apiAddress(url, "api/model"), { signal });
-    return response.ok && ((await response.json()) as { name?: unknown }).name === settings.name;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof InputError) throw error;
-    return false; // nothing listens there, or something else
-  }
-}
-
-/** False where no engine answers. Throws FatalError where it can't take checkpoints. */
-async function checkpointNow(url: string, settings: Settings, signal: AbortSignal): Promise<boolean> {
-  if (!(await answers(url, settings, signal))) return false;
-  const headers = { "Content-Type": "application/json" };
-  const response = await fetch(apiAddress(url, "api/checkpoint"), { method: "POST", headers, signal });
-  if (response.ok) return true;
-  const { detail } = (await response.json().catch(() => ({}))) as { detail?: unknown };
-  throw new FatalError("ENGINE_REFUSED", `${url} answers ${response.status}: ${detail ?? response.statusText}`, {
-    remedy: "See its messages, mend that, and try again.",
-  });
-}
-
-function unreachable(url: string): InputError {
-  return new InputError("ENGINE_UNREACHABLE", `no engine of this instance answers at ${url}`, {
-    remedy: "Start it, or name its address with --url.",
-  });
-}
-
-function checkAdopted(settings: Settings): void {
-  if (settings.sources[0]?.adopt === undefined) return;
-  throw new InputError("USAGE", "an adopted stream is one partition, and not ours to seal", {
-    remedy: "Take the savepoint without --seal; spreading the stream over partitions is another tool's work.",
+    const done = (partition: number) => progress.show(() => `${partition + 1} of ${settings.partitions} partitions`);
+    await beginLayout(savepoint, { wasm: loadKernel(), settings, store, done }, broker as Broker);
+    progress.clear();
+    const now = counted(settings.partitions, "partition");
+    out.print(`restored as layout ${settings.layout}: ${described(savepoint)}, now in ${now}`);
   });
 }
 

@@ -3,6 +3,7 @@ import type { ReadableStream as WebStream } from "node:stream/web";
 import { Command } from "commander";
 import { FatalError, InputError } from "../../runtime/errors.js";
 import { instantText } from "../file/index.js";
+import { apiAddress } from "../http/client.js";
 import { urlOption } from "./options.js";
 import { Output } from "./output.js";
 import { err, progress } from "./terminal.js";
@@ -57,19 +58,6 @@ async function state({ url, output: path }: Flags, signal: AbortSignal): Promise
   const instant = Number(response.headers.get("Tidemark-Instant"));
   const positions = response.headers.get("Tidemark-Position") ?? "";
   err.note(err.style("dim", `true at ${instantText(instant)}, positions ${positions}`));
-}
-
-/** An address of the engine's API. Throws InputError (USAGE). */
-export function apiAddress(url: string, path: string): URL {
-  const withScheme = /^[a-z]+:\/\//i.test(url) ? url : `http://${url}`;
-  if (!URL.canParse(withScheme) || !/^https?:/i.test(withScheme)) {
-    throw new InputError("USAGE", `${url} is no address of an engine`, {
-      remedy: "It looks like http://127.0.0.1:7077.",
-    });
-  }
-  const base = new URL(withScheme);
-  if (!base.pathname.endsWith("/")) base.pathname += "/";
-  return new URL(path, base);
 }
 
 /** Throws InputError where no engine answers, FatalError where it can't. */

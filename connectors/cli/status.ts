@@ -1,10 +1,10 @@
 /** `tidemark status`: one screen of a running engine, also of one that is not well. */
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError } from "commander";
+import { apiAddress } from "../http/client.js";
 import type { StatusDescription } from "../http/status.js";
 import { SilentFailure } from "./failure.js";
 import { urlOption } from "./options.js";
-import { apiAddress } from "./state.js";
 import { statusLines } from "./statusscreen.js";
 import { out, printable, wrapped } from "./terminal.js";
 

@@ -2,9 +2,9 @@
 import { Command, Option } from "commander";
 import { InputError } from "../../runtime/errors.js";
 import { CAUSES } from "../../runtime/record.js";
+import { apiAddress } from "../http/client.js";
 import type { Filter, MigrationEvent } from "../websocket/index.js";
 import { defined, urlOption, wholeNumber } from "./options.js";
-import { apiAddress } from "./state.js";
 import { err, out, type Terminal, width } from "./terminal.js";
 
 interface Flags {
