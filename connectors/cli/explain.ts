@@ -1,9 +1,11 @@
 /** `tidemark explain`: why a customer is where it is, from a running engine or from files. */
+
 import { Command } from "commander";
 import { FatalError, InputError } from "../../runtime/errors.js";
 import { type Explanation, explain } from "../../runtime/explain.js";
 import { partitionOf } from "../../runtime/subjects.js";
 import { BATCH_BYTES, BATCH_EVENTS, Batcher, FileReader, instantText, Replay } from "../file/index.js";
+import { apiAddress } from "../http/client.js";
 import { describeExplanation, type ExplanationDescription } from "../http/explanation.js";
 import { explanationLines } from "./explainscreen.js";
 import { loadKernel } from "./kernel.js";
@@ -18,7 +20,7 @@ import {
   urlOption,
   wholeNumber,
 } from "./options.js";
-import { apiAddress } from "./state.js";
+
 import { counted, out, percent, printable, progress } from "./terminal.js";
 
 interface Flags extends FileFlags {
