@@ -5,8 +5,8 @@ import type { Move } from "../../runtime/moves.js";
 import { OUTCOMES } from "../../runtime/record.js";
 import { arrange, widthBeside, widthOf } from "./blocks.js";
 import { bar, sparkline } from "./chart.js";
-import { lineSentences } from "./linetally.js";
 import { money, shortMoney, wholeMoney } from "./money.js";
+import { tallySentences } from "./readtally.js";
 import type { ModelSummary, Summary } from "./summary.js";
 import { type Column, count, cut, percent, type Terminal, table, wrapped } from "./terminal.js";
 
@@ -27,7 +27,8 @@ export function printAnswer(terminal: Terminal, summary: Summary): void {
     for (const line of lines) terminal.print(line);
     if (lines.length > 0) terminal.print();
   };
-  if (summary.lines !== undefined) print(lineSentences(summary.rows, summary.lines));
+  const { rows, lines = null, negative = 0 } = summary;
+  print(tallySentences({ rows, lines, negative }));
   print(arrange(readBlocks(terminal, summary), terminal.columns));
   const clock = summary.clock === null ? null : Date.parse(summary.clock);
   for (const model of summary.models) {

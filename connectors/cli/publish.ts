@@ -14,7 +14,6 @@ import {
 } from "../file/index.js";
 import type { BrokerOptions } from "../nats/broker.js";
 import { EngineWatch, type Made, madeLines } from "./enginewatch.js";
-import { lineSentences } from "./linetally.js";
 import {
   addBrokerOptions,
   addFileOptions,
@@ -31,6 +30,7 @@ import {
 } from "./options.js";
 import { Pace } from "./pace.js";
 import { Publishing } from "./publishing.js";
+import { tallySentences } from "./readtally.js";
 import { count, counted, err, out, percent, progress, seconds } from "./terminal.js";
 
 interface Flags extends FileFlags, BrokerFlags {
@@ -203,6 +203,7 @@ function asJson({ tally, end, ...published }: Published, made: Made | undefined,
   return {
     rows: tally.rows,
     ...(tally.lines === null ? {} : { lines: tally.lines }),
+    ...(tally.negative === 0 ? {} : { negative: tally.negative }),
     events,
     messages,
     repeated,
@@ -226,7 +227,7 @@ function print(
 ): void {
   const how = flags.live === true ? "live" : "silent";
   out.print(`Published ${out.style("bold", counted(events, "event"))} in ${counted(messages, "message")}, ${how}.`);
-  if (tally.lines !== null) for (const line of lineSentences(tally.rows, tally.lines)) out.print(`  ${line}`);
+  for (const sentence of tallySentences(tally)) out.print(`  ${sentence}`);
   if (repeated > 0) out.print(`  ${counted(repeated, "message")} the broker had already, by their ids`);
   for (const [kind, rows] of tally.otherKinds)
     out.print(`  ${counted(rows, "row")} left out: kind ${kind === "" ? "(none)" : kind}`);

@@ -154,7 +154,8 @@ async function replay(files: readonly string[], flags: Flags, version: string, s
 }
 
 /** The rows read, under the name that they have where they come from. */
-export interface Tally extends Pick<ReadTally, "rows" | "otherKinds" | "afterUntil" | "beforeAfter" | "lines"> {
+export interface Tally
+  extends Pick<ReadTally, "rows" | "otherKinds" | "afterUntil" | "beforeAfter" | "lines" | "negative"> {
   readonly unit: "row" | "message";
 }
 

@@ -54,7 +54,7 @@ export async function replayStreams(
   }
   return {
     replayed,
-    tally: { rows, unit: "message", otherKinds: new Map(), afterUntil: 0, beforeAfter: 0, lines: null },
+    tally: { rows, unit: "message", otherKinds: new Map(), afterUntil: 0, beforeAfter: 0, lines: null, negative: 0 },
   };
 }
 

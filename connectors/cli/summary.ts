@@ -16,6 +16,8 @@ export interface Summary {
     readonly afterUntil: number;
     readonly beforeAfter: number;
   };
+  /** Orders of a negative amount that are refused, as nothing says that they are refunds; absent for none. */
+  readonly negative?: number;
   /** By kind, then outcome; only what is not 0. */
   readonly events: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly deadLetters: Readonly<Record<string, number>>;
@@ -31,7 +33,7 @@ export interface ModelSummary extends ModelReport {
 export function summarize(
   settings: Settings,
   replayed: Replay,
-  tally: Pick<ReadTally, "rows" | "otherKinds" | "afterUntil" | "beforeAfter" | "lines">,
+  tally: Pick<ReadTally, "rows" | "otherKinds" | "afterUntil" | "beforeAfter" | "lines" | "negative">,
 ): Summary {
   const stats = replayed.stats();
   const clock = Math.max(...replayed.partitions.map((partition) => partition.clock));
@@ -45,6 +47,7 @@ export function summarize(
       afterUntil: tally.afterUntil,
       beforeAfter: tally.beforeAfter,
     },
+    ...(tally.negative === 0 ? {} : { negative: tally.negative }),
     events: notZero(
       KINDS.map((kind, k) => [
         kind,

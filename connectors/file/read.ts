@@ -48,6 +48,8 @@ export interface ReadTally {
   kept: number;
   /** Left out by kind: rows by the text of their kind, or the pattern of their id, or "negative". */
   readonly otherKinds: Map<string, number>;
+  /** Orders of a negative amount that no one said to be refunds: the kernel refuses them. */
+  negative: number;
   afterUntil: number;
   beforeAfter: number;
   /** The latest time of a kept row that has one and a customer: the end of the input. Null for none. */
@@ -76,6 +78,7 @@ export class FileReader {
       rows: 0,
       kept: 0,
       otherKinds: new Map(),
+      negative: 0,
       afterUntil: 0,
       beforeAfter: 0,
       last: null,
@@ -193,7 +196,7 @@ export class FileReader {
     else {
       const mapped = mapping.settled(line);
       if (mapped === null) this.#leaveOut(NEGATIVE, 1);
-      else items.push(placing.mapped(mapped));
+      else items.push(this.#placed(placing, mapped));
     }
   }
 
@@ -204,12 +207,19 @@ export class FileReader {
       signal?.throwIfAborted();
       const items: FileItem[] = [];
       for (const order of orders) {
-        const mapped: Mapped | null = settled(order, this.#options, true);
+        const mapped = settled(order, this.#options, true);
         if (mapped === null) this.#leaveOut(NEGATIVE, order.lines);
-        else items.push({ ...placing.mapped(mapped), rank: order.row });
+        else items.push({ ...this.#placed(placing, mapped), rank: order.row });
       }
       await sorter.add(items.filter((item) => this.#within(item)));
     }
+  }
+
+  #placed(placing: Placing, mapped: Mapped): FileItem {
+    const { amount, kind } = mapped.event;
+    const isNegative = kind === undefined && typeof amount === "number" && amount < 0;
+    if (isNegative && this.#source.negative === "reject") this.tally.negative++;
+    return placing.mapped(mapped);
   }
 
   #leaveOut(text: string, rows: number): void {

@@ -116,6 +116,7 @@ test("refunds by id, and by the sign of the whole order", async () => {
   // Not told what they are, they stay below zero, and the kernel refuses them.
   const untold = await read(content, { kinds: parseKinds(["refund=C*"]) });
   expect(untold.events).toContainEqual({ id: "3", customer: "a", time: day(3), amount: -500 });
+  expect([refunds, skipped, untold].map(({ tally }) => tally.negative)).toEqual([0, 0, 2]);
 });
 
 test("whole ids", async () => {
