@@ -45,6 +45,7 @@ export const LINES: DataSet = {
   options: [
     ...["--map", "id=InvoiceNo,customer=CustomerID,time=InvoiceDate,amount=Quantity*UnitPrice"],
     ...["--lines", "--whole-ids", "--scale", "2", "--zone", "UTC", "--kind", "refund=C*,skip=A*"],
+    ...["--memory", "2"], // on disk
   ],
 };
 

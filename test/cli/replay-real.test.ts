@@ -59,15 +59,11 @@ describe.skipIf(!isPresent(DATA_SETS[1] as (typeof DATA_SETS)[1]))("online_retai
     expect(summary.deadLetters).toEqual({ missingField: 3707 });
   });
 
-  test("the same from the lines as they were published", async () => {
-    if (!isPresent(LINES)) return;
+  test.skipIf(!isPresent(LINES))("the same from the lines as they were published", async () => {
     const config = join(folder, "lines.yaml");
     writeFileSync(config, configuration("left", LINES.currency));
-    const replay = async (extra: readonly string[]) => {
-      const result = await tidemark(["replay", LINES.file, "-c", config, ...LINES.options, ...extra, "--json"]);
-      return JSON.parse(result.stdout) as { rows: number; lines: object; leftOut: { kind: object }; models: object };
-    };
-    const summary = await replay([]);
+    const result = await tidemark(["replay", LINES.file, "-c", config, ...LINES.options, "--memory", "256", "--json"]);
+    const summary = JSON.parse(result.stdout) as { models: object };
     expect(summary).toMatchObject({
       rows: 541_909,
       lines: { orders: 25_897, severalCustomers: 0, example: null },
@@ -78,7 +74,6 @@ describe.skipIf(!isPresent(DATA_SETS[1] as (typeof DATA_SETS)[1]))("online_retai
     const set = DATA_SETS[1] as (typeof DATA_SETS)[1];
     const { stdout } = await tidemark(["replay", set.file, "-c", config, ...set.options, "--json"]);
     expect(summary.models).toEqual((JSON.parse(stdout) as { models: object }).models);
-    expect(await replay(["--memory", "1", "--tmp", folder])).toEqual(summary);
   });
 
   test("any batch, any partition count, sorted in memory or on disk: the same migrations", async () => {
