@@ -3,19 +3,22 @@ import type { Crosstable } from "../../runtime/crosstable.js";
 import { DAYS, type Departures } from "../../runtime/departures.js";
 import type { Move } from "../../runtime/moves.js";
 import { OUTCOMES } from "../../runtime/record.js";
+import { instantText } from "../file/index.js";
 import { arrange, widthBeside, widthOf } from "./blocks.js";
 import { bar, sparkline } from "./chart.js";
 import { money, shortMoney, wholeMoney } from "./money.js";
 import { tallySentences } from "./readtally.js";
 import type { ModelSummary, Summary } from "./summary.js";
-import { type Column, count, cut, percent, type Terminal, table, wrapped } from "./terminal.js";
+import { type Column, count, counted, cut, percent, type Terminal, table, wrapped } from "./terminal.js";
 
 const DAY_MS = 86_400_000;
 /** Days that are shown one by one. */
 const WEEK = 7;
 const MOVES_SHOWN = 10;
 const BAR_COLUMNS = 24;
-const NAME_COLUMNS = 20;
+/** Of a segment's name, on a narrow terminal and on others. */
+const NAME_COLUMNS = { narrow: 14, usual: 20 };
+const NARROW = 70;
 const CAUSES_COLUMNS = 36;
 const SENTENCES = 3;
 /** What a table of the coming week takes; below that there is none. */
@@ -97,7 +100,8 @@ function segmentLines(terminal: Terminal, model: ModelSummary): string[] {
   const plain = table(terminal, columns, rows);
   // A bar of customers stands where there is room for one that says something.
   const room = Math.min(BAR_COLUMNS, terminal.columns - widthOf(plain) - 2);
-  const drawn = shown.map((one) => terminal.style("cyan", bar(one.customers, customers, room)));
+  const most = Math.max(...shown.map((one) => one.customers));
+  const drawn = shown.map((one) => coloured(terminal, bar(one.customers, most, room)));
   const lines =
     room < 8
       ? plain
@@ -106,22 +110,30 @@ function segmentLines(terminal: Terminal, model: ModelSummary): string[] {
           [...columns, { title: "" }],
           rows.map((row, n) => [...row, drawn[n] as string]),
         );
-  const moves = `${count(migrations.segment)} migrations, ${count(migrations.bands)} of bands alone`;
+  const notes = [
+    `${count(customers)} customers, ${count(migrations.segment)} migrations, ${count(migrations.bands)} of bands alone`,
+    `revenue: ${money(revenue, decimals)}, ${windowText(model.windowMs)}, refunds taken off`,
+  ];
   return [
     heading(terminal, `Model ${model.model}, ${model.currency}`),
     ...lines,
-    terminal.style("dim", `  ${count(customers)} customers, ${moves}`),
-    terminal.style("dim", `  revenue: ${money(revenue, decimals)}, ${windowText(model.windowMs)}, refunds taken off`),
+    ...notes.flatMap((note) => wrapped(note, terminal.columns - 4).map((line) => terminal.style("dim", `  ${line}`))),
   ];
 }
 
+/** No colour for nothing: it would count as text at the end of the line. */
+function coloured(terminal: Terminal, drawn: string): string {
+  return drawn === "" ? "" : terminal.style("cyan", drawn);
+}
+
 function named(terminal: Terminal, segment: string | null): string {
-  return segment === null ? terminal.style("dim", "(in none)") : cut(segment, NAME_COLUMNS);
+  if (segment === null) return terminal.style("dim", "(in none)");
+  return cut(segment, terminal.columns < NARROW ? NAME_COLUMNS.narrow : NAME_COLUMNS.usual);
 }
 
 /** Of sums: a part of a whole that is not above zero has no share. */
 function share(part: bigint, whole: bigint): string {
-  return whole <= 0n ? "–" : percent(Number(part), Number(whole));
+  return whole <= 0n ? "–" : percent(Number(part), Number(whole)).replace(/^-0\.0 /, "0.0 ");
 }
 
 function windowText(windowMs: number): string {
@@ -131,17 +143,19 @@ function windowText(windowMs: number): string {
   return `orders of the last ${hours % 24 === 0 ? `${count(hours / 24)} days` : `${count(hours)} hours`}`;
 }
 
-/** Beside each other where they fit: with whole units of money, or with thousands, or one below the other. */
+/**
+ * Beside each other where they fit, with whole units of money or with thousands; else one below the other, and on a
+ * terminal that is too narrow for money without it.
+ */
 function crosstableLines(terminal: Terminal, model: ModelSummary): string[] {
-  const whole = (minor: bigint) => wholeMoney(minor, model.decimals);
-  const short = (minor: bigint) => shortMoney(minor, model.decimals);
-  const forms = [whole, short].map((form) =>
-    model.crosstables.map((one) => crosstableBlock(terminal, model, one, form)),
-  );
-  const [wide, narrow] = forms as [string[][], string[][]];
-  const fits = (blocks: string[][]) => widthBeside(blocks) <= terminal.columns;
-  const oneFits = wide.every((block) => widthOf(block) <= terminal.columns);
-  return arrange(fits(wide) || (!fits(narrow) && oneFits) ? wide : narrow, terminal.columns);
+  const blocks = (form: ((minor: bigint) => string) | undefined) =>
+    model.crosstables.map((one) => crosstableBlock(terminal, model, one, form));
+  const whole = blocks((minor) => wholeMoney(minor, model.decimals));
+  const short = blocks((minor) => shortMoney(minor, model.decimals));
+  const fits = (columns: number) => columns <= terminal.columns;
+  const fit = [whole, short].find((some) => fits(widthBeside(some)));
+  const fitAlone = [whole, short].find((some) => some.every((block) => fits(widthOf(block))));
+  return arrange(fit ?? fitAlone ?? blocks(undefined), terminal.columns);
 }
 
 /** Customers of each pair of bands, and under them their revenue. Bands `none` are shown where somebody is in them. */
@@ -149,21 +163,24 @@ function crosstableBlock(
   terminal: Terminal,
   { customers: total, currency }: ModelSummary,
   { rows, columns, customers, revenue }: Crosstable,
-  form: (minor: bigint) => string,
+  form: ((minor: bigint) => string) | undefined,
 ): string[] {
   const isEmpty = (c: number) => customers.every((row) => row[c] === 0);
   const shown = [...columns.bands.keys()].filter((c) => columns.bands[c] !== "none" || !isEmpty(c));
   const sum = (of: readonly number[]) => of.reduce((all, n) => all + n, 0);
   const worth = (of: readonly bigint[]) => of.reduce((all, n) => all + n, 0n);
-  const pair = (name: string, counts: readonly number[], sums: readonly bigint[]): string[][] => [
-    [name, ...[...shown.map((c) => counts[c] as number), sum(counts)].map((n) => weighed(terminal, n, total))],
-    [
-      "",
-      ...[...shown.map((c) => ({ n: counts[c], sum: sums[c] as bigint })), { n: sum(counts), sum: worth(sums) }].map(
-        (cell) => (cell.n === 0 ? "" : terminal.style("dim", form(cell.sum))),
-      ),
-    ],
-  ];
+  const pair = (name: string, counts: readonly number[], sums: readonly bigint[]): string[][] => {
+    const cells = [
+      ...shown.map((c) => ({ customers: counts[c] as number, revenue: sums[c] as bigint })),
+      { customers: sum(counts), revenue: worth(sums) },
+    ];
+    const above = [name, ...cells.map((cell) => weighed(terminal, cell.customers, total))];
+    if (form === undefined) return [above];
+    return [
+      above,
+      ["", ...cells.map((cell) => (cell.customers === 0 ? "" : terminal.style("dim", form(cell.revenue))))],
+    ];
+  };
   const body = rows.bands.flatMap((band, r) => {
     const counts = customers[r] as readonly number[];
     return band === "none" && sum(counts) === 0 ? [] : pair(band, counts, revenue[r] as readonly bigint[]);
@@ -179,7 +196,7 @@ function crosstableBlock(
     ...[...shown.map((c) => columns.bands[c] as string), "all"].map((title) => ({ title, ...RIGHT })),
   ];
   return [
-    `${heading(terminal, `${capital(rows.dimension)} × ${columns.dimension}`)}${terminal.style("dim", `: customers, ${currency}`)}`,
+    `${heading(terminal, `${capital(rows.dimension)} × ${columns.dimension}`)}${terminal.style("dim", form === undefined ? ": customers" : `: customers, ${currency}`)}`,
     ...table(terminal, titles, [...body, ...all]),
   ];
 }
@@ -200,12 +217,13 @@ function moveLines(terminal: Terminal, { moves }: ModelSummary): string[] {
   const arrived = moves.filter(({ from }) => from === null);
   const lines: string[] = [];
   if (between.length > 0) {
+    const isNarrow = terminal.columns < NARROW;
     const columns = [
       { title: "from" },
       { title: "" },
       { title: "to" },
       { title: "times", ...RIGHT },
-      { title: "share", ...RIGHT },
+      ...(isNarrow ? [] : [{ title: "share", ...RIGHT }]),
     ];
     const shown = between.slice(0, MOVES_SHOWN);
     const rows = shown.map(({ from, to, count: times }) => [
@@ -213,7 +231,7 @@ function moveLines(terminal: Terminal, { moves }: ModelSummary): string[] {
       "→",
       named(terminal, to),
       count(times),
-      percent(times, total),
+      ...(isNarrow ? [] : [percent(times, total)]),
     ]);
     const taken = widthOf(table(terminal, columns, rows)) + 2;
     const room = Math.max(10, Math.min(CAUSES_COLUMNS, terminal.columns - taken));
@@ -221,14 +239,14 @@ function moveLines(terminal: Terminal, { moves }: ModelSummary): string[] {
       heading(terminal, "Commonest moves"),
       ...table(
         terminal,
-        [...columns, { title: "because of" }],
+        [...columns, { title: "cause" }],
         rows.map((row, n) => [...row, terminal.style("dim", cut(causesText(shown[n] as Move), room))]),
       ),
     );
     const rest = between.slice(MOVES_SHOWN);
     if (rest.length > 0) {
       const others = rest.reduce((all, { count: times }) => all + times, 0);
-      lines.push(terminal.style("dim", `  and ${count(others)} in ${count(rest.length)} other ways`));
+      lines.push(terminal.style("dim", `  and ${count(others)} in ${counted(rest.length, "other way")}`));
     }
   }
   if (arrived.length > 0) {
@@ -272,13 +290,13 @@ function departureBlocks(terminal: Terminal, model: ModelSummary, clock: number)
     .map(
       (one): Leaving => ({
         ...one,
-        name: cut(one.segment, NAME_COLUMNS),
+        name: named(terminal, one.segment),
         week: sumOf(one, WEEK),
         month: sumOf(one, DAYS),
       }),
     )
     .filter(({ month }) => month.customers > 0);
-  const title = heading(terminal, "Coming departures");
+  const title = `${heading(terminal, "Coming departures")}${terminal.style("dim", `: 24-hour days from ${instantText(clock)}`)}`;
   if (leaving.length === 0) return [[title, `  Nobody leaves a segment in the coming ${DAYS} days.`]];
   const text = sentences(terminal, model, leaving);
   if (terminal.columns < WEEK_COLUMNS) return [[title, ...text, ...totalLines(terminal, leaving, model.decimals)]];
@@ -302,7 +320,7 @@ function sentences(terminal: Terminal, { currency, decimals }: ModelSummary, lea
       .map(({ segment, ...flow }) => ({ segment, ...sumOf(flow, WEEK) }))
       .filter(({ customers }) => customers > 0)
       .sort((a, b) => b.customers - a.customers)
-      .map(({ segment, customers }) => `${count(customers)} to ${segment}`);
+      .map(({ segment, customers }, _, { length }) => `${length === 1 ? "all" : count(customers)} to ${segment}`);
     const text = `${who} ${verb} ${one.segment} ${unless}: ${to.join(", ")}.`;
     const [first = "", ...rest] = wrapped(text, Math.min(terminal.columns, WEEK_COLUMNS) - 4);
     return [`  ${first.replace(who, terminal.style("bold", who))}`, ...rest.map((line) => `    ${line}`)];
@@ -355,7 +373,7 @@ function totalLines(terminal: Terminal, leaving: readonly Leaving[], decimals: n
   ];
   const rows = leaving.map(({ name, week, month }) => [
     name,
-    ...[week, month].flatMap(({ customers, revenue }) => [count(customers), wholeMoney(revenue, decimals)]),
+    ...[week, month].flatMap(({ customers, revenue }) => [count(customers), shortMoney(revenue, decimals)]),
   ]);
   return table(terminal, columns, rows);
 }

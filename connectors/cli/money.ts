@@ -9,27 +9,32 @@ export function money(minor: bigint, decimals: number): string {
 
 /** `48,200`: rounded to the whole unit, halves away from zero. */
 export function wholeMoney(minor: bigint, decimals: number): string {
-  const unit = 10n ** BigInt(decimals);
-  const half = unit / 2n;
-  return money((minor + (minor < 0n ? -half : half)) / unit, 0);
+  const whole = rounded(minor < 0n ? -minor : minor, decimals);
+  return money(minor < 0n ? -whole : whole, 0);
 }
 
-const SCALES = [
-  { unit: 1_000_000_000_000n, letter: "T" },
-  { unit: 1_000_000_000n, letter: "B" },
-  { unit: 1_000_000n, letter: "M" },
-  { unit: 1_000n, letter: "k" },
-];
+/** Powers of ten, with what is written for them. */
+const SCALES = ["", "k", "M", "B", "T"];
 
-/** `48.2k`, `1.20M`, `312`: three digits that count, cut off below, in at most six columns up to 999T. */
+/** `48.2k`, `1.20M`, `312`: rounded to three digits, halves away from zero; at most six columns up to 999T. */
 export function shortMoney(minor: bigint, decimals: number): string {
-  const sign = minor < 0n ? "-" : "";
-  const value = (minor < 0n ? -minor : minor) / 10n ** BigInt(decimals);
-  const scale = SCALES.find(({ unit }) => value >= unit);
-  if (scale === undefined) return `${value === 0n ? "" : sign}${value}`;
-  const hundredths = (value * 100n) / scale.unit;
-  const places = hundredths >= 10_000n ? 0 : hundredths >= 1000n ? 1 : 2;
-  return `${sign}${money(hundredths / 10n ** BigInt(2 - places), places)}${scale.letter}`;
+  const size = minor < 0n ? -minor : minor;
+  for (const [n, letter] of SCALES.entries()) {
+    const power = decimals + 3 * n;
+    for (const places of n === 0 ? [0] : [2, 1, 0]) {
+      const digits = rounded(size, power - places);
+      if (digits >= 1000n) continue;
+      return `${minor < 0n && digits > 0n ? "-" : ""}${money(digits, places)}${letter}`;
+    }
+  }
+  return `${minor < 0n ? "-" : ""}${money(rounded(size, decimals + 12), 0)}T`;
+}
+
+/** `value / 10^power`, halves up. */
+function rounded(value: bigint, power: number): bigint {
+  if (power <= 0) return value * 10n ** BigInt(-power);
+  const unit = 10n ** BigInt(power);
+  return (value + unit / 2n) / unit;
 }
 
 function grouped(digits: string): string {
