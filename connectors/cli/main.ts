@@ -6,6 +6,7 @@ import { checkCommand } from "./check.js";
 import { dlqCommand } from "./dlq.js";
 import { explainCommand } from "./explain.js";
 import { INTERRUPTED, reportFailure, USAGE } from "./failure.js";
+import { initCommand } from "./init.js";
 import { publishCommand } from "./publish.js";
 import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
@@ -54,6 +55,7 @@ for (const command of [
   runCommand(version, signal),
   replayCommand(version, signal),
   suggestCommand(signal),
+  initCommand(signal),
   publishCommand(signal),
   simulateCommand(signal),
   stateCommand(signal),

@@ -13,7 +13,7 @@ import type { ModelCounts } from "../../runtime/partition.js";
 import type { Settings } from "../../runtime/settings.js";
 import { type FileItem, FileReader, type Measured, measure, type ReadTally } from "../file/index.js";
 import { loadKernel } from "./kernel.js";
-import { type FileFlags, loadConfig, readOptions, sourceNumber } from "./options.js";
+import { type FileFlags, type Loaded, loadConfig, readOptions, sourceNumber } from "./options.js";
 import { counted, percent, progress } from "./terminal.js";
 
 export interface MeasuredFlags extends FileFlags {
@@ -42,8 +42,9 @@ export async function measureFiles(
   flags: MeasuredFlags,
   signal: AbortSignal,
   models: readonly ReadyName[] = READY_NAMES,
+  loaded: Loaded = loadConfig(flags.config),
 ): Promise<MeasuredFiles> {
-  const { config, file } = loadConfig(flags.config);
+  const { config, file } = loaded;
   const configured = file === null ? undefined : config.models[0]?.currency;
   const currency = flags.currency ?? configured ?? CURRENCY_DEFAULT;
   const settings = readyUnder(

@@ -19,7 +19,7 @@ import type { BrokerOptions } from "../nats/broker.js";
 import type { CheckpointPlace } from "../nats/thread.js";
 import { err } from "./terminal.js";
 
-const CONFIG_FILE = "tidemark.yaml";
+export const CONFIG_FILE = "tidemark.yaml";
 
 export interface Loaded {
   readonly config: Config;
@@ -46,6 +46,12 @@ export function loadConfig(path: string | undefined, quiet = false): Loaded {
     }
   }
   return { config: parsed.config, settings: parsed.settings, edge: parsed.edge, file };
+}
+
+/** The defaults, whatever lies here. */
+export function defaultLoaded(): Loaded {
+  const { config, settings, edge } = parseConfigObject(defaultConfig());
+  return { config, settings, edge, file: null };
 }
 
 /** The file named, or the one that lies here; null for the defaults. */

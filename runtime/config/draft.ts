@@ -117,17 +117,18 @@ export function warningLines({ warnings }: Pick<Suggestion, "warnings">): string
 /** An adopted stream, to be taken out of its comments. */
 function sourceExample(): string[] {
   return [
-    "# Without sources Tidemark makes its own streams, which `tidemark publish FILE` fills. To read a stream that you have,",
-    `# take the # away. ${FILL_IN} the stream, its subjects, and where its messages hold each field.`,
+    "# Without sources Tidemark makes streams of its own, which `tidemark publish",
+    "# FILE` fills. To read a stream that you have, take the # away.",
+    `# ${FILL_IN} the stream, its subjects, and where its messages hold each field.`,
     "# sources:",
     "#   - name: shop",
     "#     stream: SHOP",
     '#     subjects: ["shop.orders.>"]',
-    "#     control: shop.orders._control    # ours to publish ticks to; the stream must take it",
+    "#     control: shop.orders._control  # for our ticks; the stream must take it",
     "#     channel: web",
-    "#     fields: { id: id, customer: customer.id, time: created_at, amount: total, currency: currency }",
-    '#     amounts: decimal                 # "59.99", read from its digits; minor: 5999',
-    "#     zone: UTC                        # of a time without an offset",
+    "#     fields: { id: id, customer: customer.id, time: created_at, amount: total }",
+    '#     amounts: decimal                # "59.99"; minor where it is 5999',
+    "#     zone: UTC                       # of a time without an offset",
   ];
 }
 

@@ -28,7 +28,7 @@ async function run(args: readonly string[], options: RunOptions = {}) {
 }
 
 describe("help and usage", () => {
-  const commands = ["run", "replay", "suggest", "publish", "simulate", "state", "tail", "dlq", "check"];
+  const commands = ["run", "replay", "suggest", "init", "publish", "simulate", "state", "tail", "dlq", "check"];
 
   test("every command has help with examples, within 80 columns but for the examples", async () => {
     for (const command of [...commands, "dlq list", "dlq replay"]) {
