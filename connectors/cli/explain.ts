@@ -1,5 +1,4 @@
 /** `tidemark explain`: why a customer is where it is, from a running engine or from files. */
-
 import { Command } from "commander";
 import { FatalError, InputError } from "../../runtime/errors.js";
 import { type Explanation, explain } from "../../runtime/explain.js";
@@ -20,7 +19,6 @@ import {
   urlOption,
   wholeNumber,
 } from "./options.js";
-
 import { counted, out, percent, printable, progress } from "./terminal.js";
 
 interface Flags extends FileFlags {

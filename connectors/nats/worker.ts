@@ -147,7 +147,7 @@ async function openState(number: number, token: number, tick: boolean): Promise<
   reserveState(token);
   if (tick) await owner.tick(DRAIN_MS_MAX);
   return owner.atRest((partition) => {
-    // Closed meanwhile: nobody waits for the rows.
+    // All at once, for they are true at one instant and sorted by id: about 300 bytes a row until they are read. Closed meanwhile: nobody waits for the rows.
     const held = states.get(token);
     const rows = held === undefined ? [] : partition.state();
     held?.rows.set(number, rows);
