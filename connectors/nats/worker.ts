@@ -147,7 +147,8 @@ async function openState(number: number, token: number, tick: boolean): Promise<
   reserveState(token);
   if (tick) await owner.tick(DRAIN_MS_MAX);
   return owner.atRest((partition) => {
-    // All at once, for they are true at one instant and sorted by id: about 300 bytes a row until they are read. Closed meanwhile: nobody waits for the rows.
+    // Closed meanwhile: nobody waits for the rows. They are taken at once, for they are true at one instant and sorted by
+    // id: about 300 bytes a row until they are read.
     const held = states.get(token);
     const rows = held === undefined ? [] : partition.state();
     held?.rows.set(number, rows);

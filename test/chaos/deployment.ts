@@ -137,6 +137,7 @@ export class Deployment {
   readonly #engines: EngineProcess[] = [];
   #underWay: Promise<unknown>[] = [];
   #brokerBusy = false;
+  #areRefused = false;
 
   private constructor(
     readonly folder: string,
@@ -146,13 +147,15 @@ export class Deployment {
     private readonly line: CutProxy,
     /** Straight to the broker. */
     readonly broker: Broker,
+    /** Stream of the bucket that the checkpoints are kept in; undefined: a folder. */
+    private readonly bucket: string | undefined,
   ) {
     this.checkpoints = checkpointsIn(folder);
     this.main = this.engine("engine");
   }
 
   /** `config` without its checkpoints: they are kept in a folder of the deployment or in its broker, and taken often. */
-  static async start(binary: string, config: object, store: "folder" | "object"): Promise<Deployment> {
+  static async start(binary: string, config: { name: string }, store: "folder" | "object"): Promise<Deployment> {
     const folder = mkdtempSync(join(tmpdir(), "tidemark-chaos-"));
     const file = join(folder, "tidemark.yaml");
     const checkpoints = { store, ...(store === "folder" ? { folder: checkpointsIn(folder) } : {}), every: "300ms" };
@@ -161,7 +164,9 @@ export class Deployment {
     writeFileSync(natsConfig, `ping_interval: "${BROKER_PATIENCE_MS / 3}ms"\nping_max: 2\n`);
     const server = await EmbeddedServer.start({ folder, binary, configFile: natsConfig });
     const line = await CutProxy.start(server.port);
-    return new Deployment(folder, binary, file, server, line, await connectBroker({ servers: server.url }));
+    const broker = await connectBroker({ servers: server.url });
+    const bucket = store === "object" ? `OBJ_${config.name}_checkpoints` : undefined;
+    return new Deployment(folder, binary, file, server, line, broker, bucket);
   }
 
   /** Another process of the same name and streams, which thinks that it owns all partitions. */
@@ -232,8 +237,11 @@ export class Deployment {
       case "dropConsumers":
         return this.#dropConsumers();
       case "spoilCheckpoint":
-        return this.#spoilCheckpoint(fault.which, fault.how);
+        return this.bucket === undefined
+          ? this.#spoilCheckpoint(fault.which, fault.how)
+          : this.#spoilObject(this.bucket, fault.which);
       case "refuseCheckpoints": {
+        if (this.bucket !== undefined) return this.#refuseObjects(this.bucket, fault.forMs);
         // In the place of their folder stands a file: what is open can be written on, nothing new can be made there.
         const away = `${this.checkpoints}-away`;
         if (existsSync(away) || !existsSync(this.checkpoints)) return;
@@ -269,6 +277,39 @@ export class Deployment {
       this.spoilt++;
     } catch {
       // An engine has removed it meanwhile, or it is away.
+    }
+  }
+
+  /** One of those that are stored, or under way, loses a piece. */
+  async #spoilObject(bucket: string, which: number): Promise<void> {
+    try {
+      const filter = { subjects_filter: "$O.*.C.>" };
+      const { state } = await this.broker.api<{ state: { subjects?: object } }>(`STREAM.INFO.${bucket}`, filter);
+      const subjects = Object.keys(state.subjects ?? {}).sort();
+      const subject = subjects[Math.floor(which * subjects.length)];
+      if (subject === undefined) return;
+      const last = { last_by_subj: subject };
+      const { message } = await this.broker.api<{ message: { seq: number } }>(`STREAM.MSG.GET.${bucket}`, last);
+      await this.broker.api(`STREAM.MSG.DELETE.${bucket}`, { seq: message.seq });
+      this.spoilt++;
+    } catch {
+      // There is none yet, an engine has removed it meanwhile, or the broker is away.
+    }
+  }
+
+  /** For a while nothing takes what is published to the bucket; what it holds can be read. */
+  async #refuseObjects(bucket: string, forMs: number): Promise<void> {
+    if (this.#areRefused) return;
+    this.#areRefused = true;
+    try {
+      const { config } = await this.broker.api<{ config: object }>(`STREAM.INFO.${bucket}`);
+      await this.broker.api(`STREAM.UPDATE.${bucket}`, { ...config, subjects: ["chaos.nothing"] });
+      await sleep(forMs);
+      await this.broker.apiRetried(`STREAM.UPDATE.${bucket}`, config, 60_000);
+    } catch {
+      // There is none yet, or the broker is away: the engines find that out by themselves.
+    } finally {
+      this.#areRefused = false;
     }
   }
 

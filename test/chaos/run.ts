@@ -67,7 +67,7 @@ const WORDS: SettingsWords = {
 
 export async function chaos({ binary, seed, durationMs, meanGapMs, customers }: ChaosOptions): Promise<Passed> {
   const settings = compileSettings(CONFIG as Parameters<typeof compileSettings>[0]);
-  const deployment = await Deployment.start(binary, CONFIG, seed % 3 === 0 ? "object" : "folder");
+  const deployment = await Deployment.start(binary, CONFIG, seed % 2 === 0 ? "object" : "folder");
   const { broker, main } = deployment;
   try {
     const streams = await ensureStreams(broker, settings);
