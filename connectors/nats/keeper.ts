@@ -8,7 +8,7 @@ import type { Capacity } from "../../runtime/settings.js";
 import { grown } from "./capacity.js";
 import { type OwnerOptions, PartitionOwner } from "./owner.js";
 
-/** So many restarts, growth not counted; then it is a fault that stays. */
+/** The last of so many faults ends it, growth not counted: it is one that stays. */
 const FAULTS_MAX = 3;
 
 /**
