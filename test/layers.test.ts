@@ -51,6 +51,31 @@ describe("imports run one way", () => {
   });
 });
 
+/** Packages that a file loads at its start, itself or through what it imports. */
+function packagesOf(file: string, seen = new Set<string>()): Set<string> {
+  const packages = new Set<string>();
+  if (seen.has(file)) return packages;
+  seen.add(file);
+  const text = readFileSync(join(root, file), "utf8");
+  for (const [, name = ""] of text.matchAll(/^(?:import|export)\s(?!type\b)[^;]*?from\s+"([^"]+)"/gms)) {
+    if (!name.startsWith(".")) packages.add(name);
+    else for (const found of packagesOf(join(dirname(file), name.replace(/\.js$/, ".ts")), seen)) packages.add(found);
+  }
+  return packages;
+}
+
+test("what starts often loads no more than it needs", () => {
+  const worker = packagesOf("connectors/nats/worker.ts");
+  assert(worker.has("nats"), "the walk finds packages");
+  // Half of a worker thread's start; what reads configurations is the main thread's.
+  for (const name of ["zod", "yaml"]) assert(!worker.has(name), `a worker thread loads ${name}`);
+  const command = packagesOf("connectors/cli/main.ts");
+  assert(command.has("commander"), "the walk finds packages");
+  // A third of a command's start; `run` and `replay --serve` load the server themselves.
+  for (const name of ["hono", "@hono/node-server", "ws", "prom-client"])
+    assert(!command.has(name), `every command loads ${name}`);
+});
+
 test("the top level holds what the design says and what the ecosystem requires", () => {
   const top = new Set(tracked.map((file) => file.split("/")[0] as string));
   const folders = ["core", "runtime", "connectors", "bench", "deploy", "test", ".ci"];

@@ -2,7 +2,6 @@
 import { once } from "node:events";
 import { TidemarkError } from "../../runtime/errors.js";
 import type { FileEngine } from "../file/index.js";
-import { createHttp } from "../http/server.js";
 import { count, err } from "./terminal.js";
 
 /** Serves until the signal aborts. Rejects with InputError (PORT_IN_USE). */
@@ -16,6 +15,8 @@ export async function serve(
     const what = error instanceof TidemarkError ? `${text} ${error.remedy}` : text;
     err.note(`${err.style("yellow", "tidemark:")} ${what}`);
   };
+  // Only now: the other commands start the sooner without it.
+  const { createHttp } = await import("../http/server.js");
   const http = await createHttp(engine, { version, onError: warn });
   try {
     const { url } = await http.listen(port, host);
