@@ -2,9 +2,8 @@
 import fc from "fast-check";
 import { assert, describe, test } from "vitest";
 import { Partition } from "../../runtime/partition.js";
-import type { InputMessage, LedgerRecord } from "../../runtime/record.js";
-import type { Settings } from "../../runtime/settings.js";
-import { type Build, drain, kernelModule, messageOf, partitionOf, settingsOf } from "../support/kernel-driver.js";
+import { type InputMessage, type LedgerRecord, REASONS } from "../../runtime/record.js";
+import { type Build, drain, kernelModule, messageOf, SEED, settingsOf } from "../support/kernel-driver.js";
 import { anyStream, changingStream, eventStream, patience, runs, type Stream } from "./streams.js";
 
 const utf8 = new TextDecoder();
@@ -79,25 +78,37 @@ function knowledge(partition: Partition): unknown {
   };
 }
 
-function restored(build: Build, settings: Settings, chunks: Iterable<Uint8Array>): Promise<Partition> {
-  return Partition.restore({ wasm: kernelModule(build), settings, partition: 0 }, chunks);
-}
-
 const LARGER = { capacity: { customers: 250, entries: 3100, idBytes: 40_000 } };
 
-async function goesOn(build: Build, other: Build, stream: Stream, where: number, pace: Pace): Promise<void> {
-  const settings = settingsOf(stream.models, stream.settings);
+interface Variant {
+  readonly build: Build;
+  /** That it is restored in. */
+  readonly other: Build;
+  /** Its input is an adopted stream: of several partitions this one has all customers, before and behind. */
+  readonly adopted?: boolean;
+}
+
+async function goesOn(
+  { build, other, adopted = false }: Variant,
+  stream: Stream,
+  where: number,
+  pace: Pace,
+): Promise<void> {
+  const more = adopted ? { partitions: 4 } : {};
+  const settings = settingsOf(stream.models, stream.settings, more);
   const messages = stream.input.map((input, n) => messageOf(input, n + 1, settings));
   const cut = where % (messages.length + 1);
   const live = stream.settings.history !== true;
-  const whole = partitionOf(build, settings, undefined, live);
+  const place = { partition: 0, adopted };
+  const whole = new Partition({ ...place, wasm: kernelModule(build), settings, seed: SEED, live });
   apply(whole, messages.slice(0, cut));
   const before = { position: whole.position, clock: whole.clock, overdue: whole.overdue, state: whole.state() };
   const head = whole.beginCheckpoint();
   const { ledger, chunks } = applyTaking(whole, messages.slice(cut), pace);
   assert.equal(whole.checkpointing, false);
 
-  const again = await restored(other, settingsOf(stream.models, stream.settings, LARGER), chunks);
+  const larger = settingsOf(stream.models, stream.settings, { ...more, ...LARGER });
+  const again = await Partition.restore({ ...place, wasm: kernelModule(other), settings: larger }, chunks);
   assert.deepEqual(
     { position: again.position, clock: again.clock, overdue: again.overdue, state: again.state() },
     before,
@@ -105,8 +116,7 @@ async function goesOn(build: Build, other: Build, stream: Stream, where: number,
   assert.equal(again.recordNumber, head.recordNumber);
   assert.equal(again.live, head.live);
   assert.equal(again.settings.version, head.settings.version);
-  const more = apply(again, messages.slice(cut));
-  assert.deepEqual(readable(more), readable(ledger));
+  assert.deepEqual(readable(apply(again, messages.slice(cut))), readable(ledger));
   assert.deepEqual(again.state(), whole.state());
   assert.deepEqual(again.counts(), whole.counts());
   const told = ({ events, dead, migrations, messages, ticks, fired }: ReturnType<Partition["stats"]>) => ({
@@ -118,19 +128,21 @@ async function goesOn(build: Build, other: Build, stream: Stream, where: number,
   const end = Math.max(whole.clock, ...stream.instants);
   assert.deepEqual(drain(again, end), drain(whole, end));
   assert.deepEqual(again.state(), whole.state());
+  if (adopted) assert.equal(whole.stats().dead[REASONS.indexOf("foreignPartition")], 0);
 }
 
 describe("restored from a checkpoint = never stopped", () => {
-  const all: [string, fc.Arbitrary<Stream>, Build, Build, number][] = [
-    ["debug build", anyStream, "debug", "debug", 120],
-    ["release build, restored in a debug build", anyStream, "release", "debug", 60],
-    ["models that change, history and silence", changingStream, "debug", "release", 120],
-    ["clock event", eventStream, "debug", "debug", 60],
+  const all: [string, fc.Arbitrary<Stream>, Variant, number][] = [
+    ["debug build", anyStream, { build: "debug", other: "debug" }, 120],
+    ["release build, restored in a debug build", anyStream, { build: "release", other: "debug" }, 60],
+    ["models that change, history and silence", changingStream, { build: "debug", other: "release" }, 120],
+    ["clock event", eventStream, { build: "debug", other: "debug" }, 60],
+    ["an adopted stream", anyStream, { build: "release", other: "release", adopted: true }, 60],
   ];
-  for (const [name, streams, build, other, part] of all) {
+  for (const [name, streams, variant, part] of all) {
     test(name, patience, async () => {
       await fc.assert(
-        fc.asyncProperty(streams, fc.nat(45), paces, (stream, cut, pace) => goesOn(build, other, stream, cut, pace)),
+        fc.asyncProperty(streams, fc.nat(45), paces, (stream, cut, pace) => goesOn(variant, stream, cut, pace)),
         { numRuns: runs(part) },
       );
     });
