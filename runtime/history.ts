@@ -51,7 +51,7 @@ export interface OrderColumns {
 
 export const ORDER = 1;
 /** Of `cancelled`: it stands; a cancel met it; its own status says that it does not count. */
-export const CANCELLED = ["no", "cancelled", "voided"] as const;
+export const CANCELLED = ["stands", "cancelled", "voided"] as const;
 
 export interface HistoryRow {
   readonly row: StateRow;

@@ -11,6 +11,8 @@ import { type Column, count, counted, cut, printable, type Terminal, table, widt
 const DAY_MS = 86_400_000;
 /** From here on instants are shown to the second in the table, too. */
 const WIDE_COLUMNS = 120;
+/** Below so many columns the last one is left out. */
+const LAST_MIN = 6;
 const RIGHT = { right: true } as const;
 
 /** In a few words, and in full where the terminal is wide. */
@@ -97,9 +99,18 @@ function windowsOf({ dimensions }: ExplainedModel): { title: string; leaves: (on
 
 function orderLines(terminal: Terminal, explanation: ExplanationDescription, model: ExplainedModel): string[] {
   const { orders, at } = explanation;
+  if (isForeign(explanation, model))
+    return [
+      "",
+      `  ${terminal.style("dim", `None of its ${counted(explanation.orderCount, "order")} is of this model's channels and currency.`)}`,
+    ];
   const wide = terminal.columns >= WIDE_COLUMNS;
   const windows = windowsOf(model);
-  const instant = (ms: number) => (wide ? second(ms) : second(ms).slice(0, 10));
+  const left = (then: number | null) => {
+    if (then === null) return "";
+    if (then > at) return wide ? second(then) : second(then).slice(0, 10);
+    return terminal.style("dim", wide ? `left ${second(then)}` : "left");
+  };
   const columns: Column[] = [
     { title: "placed" },
     { title: "channel" },
@@ -111,21 +122,23 @@ function orderLines(terminal: Terminal, explanation: ExplanationDescription, mod
   const rows = orders.map((order, n) => {
     const view = model.orders[n] as OrderInModel;
     const { why, worth, count } = view;
-    const left = (then: number | null) =>
-      then === null ? "" : then <= at ? terminal.style("dim", `left ${instant(then)}`) : instant(then);
     const currency = order.currency ?? model.currency;
     const isOut = count === 0 && worth === 0;
-    const told = order.refunded > 0 && why === "counts" ? `${amount(order.refunded, currency, "")} refunded` : "";
-    const words = [why === "counts" ? told : WORDS[why][wide ? 1 : 0], order.future ? "ahead" : ""];
+    const refunded = order.refunded > 0 && why === "counts" ? `${amount(order.refunded, currency, "")} refunded` : "";
+    const word = why === "counts" ? refunded : WORDS[why][wide ? 1 : 0];
+    const isReason = isOut && why !== "counts";
+    // What has no part in a window says why in its place, where there is little room.
+    const inWindows = windows.map(({ leaves }, n) =>
+      isReason && !wide && n === 0 ? terminal.style("yellow", word) : left(leaves(view)),
+    );
+    const note = isReason ? (wide || windows.length === 0 ? terminal.style("yellow", word) : "") : word;
     return [
-      instantIn(terminal, order.time),
+      wide ? second(order.time) : second(order.time).slice(0, 16),
       cut(printable(order.channel ?? "–"), 12),
       `${order.kind === "refund" ? "-" : ""}${amount(order.amount, currency, currency === model.currency ? "" : currency)}`,
       isOut ? terminal.style("dim", "–") : amount(worth, model.currency, ""),
-      ...windows.map(({ leaves }) => left(leaves(view))),
-      isOut && why !== "counts"
-        ? terminal.style("yellow", words[0] as string)
-        : words.filter((word) => word !== "").join(", "),
+      ...inWindows,
+      [note, order.future ? "ahead" : ""].filter((text) => text !== "").join(", "),
     ];
   });
   const lines = rows.length === 0 ? [] : fitted(terminal, columns, rows);
@@ -143,16 +156,23 @@ function orderLines(terminal: Terminal, explanation: ExplanationDescription, mod
   return lines.length === 0 ? [] : ["", `  ${terminal.style("bold", "Orders")}`, ...lines];
 }
 
-/** Rows with the last cell cut where it does not fit. */
+/** Does the model take none of the customer's orders, as far as is known? */
+function isForeign(
+  { orders }: ExplanationDescription,
+  { orders: views, rest, ordersEver, spendEver }: ExplainedModel,
+): boolean {
+  if (orders.length === 0 || ordersEver !== 0 || spendEver !== 0 || rest.orders > 0) return false;
+  return views.every(({ why }) => why === "channel" || why === "currency");
+}
+
+/** Rows whose last cell is cut where it does not fit, or left out where there is no room for it. */
 function fitted(terminal: Terminal, columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const before = Math.max(...table(terminal, columns.slice(0, -1), rows).map(width));
-  const room = Math.max(14, terminal.columns - before - 2);
-  const plain = (cell: string) => (width(cell) <= room ? cell : cut(cell, room));
-  return table(
-    terminal,
-    columns,
-    rows.map((row) => row.map((cell, i) => (i === columns.length - 1 ? plain(cell) : cell))),
-  );
+  const room = terminal.columns - before - 2;
+  if (room < LAST_MIN) return table(terminal, columns.slice(0, -1), rows);
+  const last = columns.length - 1;
+  const cells = rows.map((row) => row.map((cell, i) => (i === last && width(cell) > room ? cut(cell, room) : cell)));
+  return table(terminal, columns, cells);
 }
 
 function nextLines(terminal: Terminal, at: number, { next, nextMore }: ExplainedModel): string[] {
@@ -181,15 +201,17 @@ function reachLines(terminal: Terminal, model: ExplainedModel): string[] {
       orders === null
         ? `another ${amount(missing ?? 0, model.currency)}`
         : counted(orders, "more order", "more orders");
-    return before === null ? wanted : `${wanted} before ${instantIn(terminal, before)}`;
+    return before === null
+      ? wanted
+      : `${wanted} before ${terminal.columns >= WIDE_COLUMNS ? second(before) : second(before).slice(0, 16)}`;
   };
   const then = ({ segment }: Reach) =>
     segment === null
       ? ""
       : segment === model.segment
-        ? terminal.style("dim", "no other segment")
+        ? terminal.style("dim", "the same")
         : terminal.style("bold", printable(segment));
-  const columns: Column[] = [{ title: "band" }, { title: "what would bring it" }, { title: "segment, if now" }];
+  const columns: Column[] = [{ title: "band" }, { title: "what would bring it" }, { title: "segment then" }];
   const rows = model.reach.map((reach) => [`${reach.dimension} ${printable(reach.to)}`, what(reach), then(reach)]);
   return ["", `  ${terminal.style("bold", "What would bring the next band")}`, ...table(terminal, columns, rows)];
 }

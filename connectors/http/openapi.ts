@@ -225,7 +225,7 @@ export function openApi(version: string): object {
               refunds: { type: "integer", description: "That met it." },
               cancels: { type: "integer" },
               version: { type: ["integer", "null"] },
-              state: { enum: ["no", "cancelled", "voided"] },
+              state: { enum: ["stands", "cancelled", "voided"] },
               future: { type: "boolean", description: "Ahead of the instant: it counts already." },
               leavesHorizon: { type: "integer" },
             }),
