@@ -35,7 +35,7 @@ export function printThirds(terminal: Terminal, { model, warnings }: Thirds): vo
   terminal.print();
   terminal.print(terminal.style("bold", "Thresholds"));
   const about = [
-    "Thirds of these customers. Saved as tidemark.yaml here they hold for every run:",
+    "Thirds of these customers. Saved as tidemark.yaml they hold for every run:",
     "tidemark check prints what they mean, tidemark suggest has other models.",
   ];
   for (const line of about) terminal.print(terminal.style("dim", `  ${line}`));
