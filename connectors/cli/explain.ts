@@ -14,12 +14,12 @@ import {
   type FileFlags,
   instant,
   loadConfig,
-  readOptions,
   sourceNumber,
   urlOption,
   wholeNumber,
 } from "./options.js";
-import { counted, out, percent, printable, progress } from "./terminal.js";
+import { counted, err, out, percent, printable, progress } from "./terminal.js";
+import { understand } from "./understanding.js";
 
 interface Flags extends FileFlags {
   readonly url: string;
@@ -139,11 +139,11 @@ async function fromFiles(
   const settings = { ...loadConfig(flags.config).settings, clock: "event" as const };
   const source = sourceNumber(settings, flags.source);
   const until = Math.min(flags.at ?? Number.POSITIVE_INFINITY, flags.until ?? Number.POSITIVE_INFINITY);
+  const understanding = await understand(files, flags, settings.sources[source], err, signal);
   const reader = new FileReader({
-    files,
+    ...understanding.options,
     settings,
     source: settings.sources[source],
-    ...readOptions(flags),
     until: Number.isFinite(until) ? until : undefined,
     signal,
     progress: (share, rows) =>
@@ -156,10 +156,14 @@ async function fromFiles(
     eventsMax: BATCH_EVENTS,
     bytesMax: Math.min(BATCH_BYTES, settings.messageBytesMax),
   });
-  for await (const items of reader.items()) {
-    signal.throwIfAborted();
-    for (const item of items)
-      if (item.partition === wanted) for (const message of batcher.add(item)) replayed.apply(message);
+  try {
+    for await (const items of reader.items()) {
+      signal.throwIfAborted();
+      for (const item of items)
+        if (item.partition === wanted) for (const message of batcher.add(item)) replayed.apply(message);
+    }
+  } finally {
+    await understanding.close();
   }
   for (const message of batcher.flush()) replayed.apply(message);
   const end = flags.at ?? flags.until ?? reader.tally.last;

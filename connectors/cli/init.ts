@@ -14,7 +14,7 @@ import {
 import { InputError } from "../../runtime/errors.js";
 import { instantText } from "../file/index.js";
 import { CURRENCY_DEFAULT, type MeasuredFiles, type MeasuredFlags, measureFiles } from "./measured.js";
-import { addFileOptions, CONFIG_FILE, currencyOption, defaultLoaded } from "./options.js";
+import { addFileOptions, CONFIG_FILE, defaultLoaded } from "./options.js";
 import { painted } from "./paint.js";
 import { names, suggested } from "./suggest.js";
 import { counted, out, progress } from "./terminal.js";
@@ -37,7 +37,7 @@ export function initCommand(signal: AbortSignal): Command {
     .option("-o, --output <file>", "write it there; - is stdout", CONFIG_FILE)
     .option("--stdout", "write it to stdout")
     .option("--force", "write over a file that is there");
-  addFileOptions(command).optionsGroup("Options:").addOption(currencyOption());
+  addFileOptions(command).optionsGroup("Options:");
   return command
     .addHelpText(
       "after",

@@ -11,10 +11,11 @@ import {
 } from "../../runtime/config/index.js";
 import type { ModelCounts } from "../../runtime/partition.js";
 import type { Settings } from "../../runtime/settings.js";
-import { type FileItem, FileReader, type Measured, measure, type ReadTally } from "../file/index.js";
+import { type FileItem, FileReader, type Measured, measure, type Reading, type ReadTally } from "../file/index.js";
 import { loadKernel } from "./kernel.js";
-import { type FileFlags, type Loaded, loadConfig, readOptions, sourceNumber } from "./options.js";
-import { counted, percent, progress } from "./terminal.js";
+import { type FileFlags, type Loaded, loadConfig, sourceNumber } from "./options.js";
+import { counted, err, percent, progress } from "./terminal.js";
+import { understand } from "./understanding.js";
 
 export interface MeasuredFlags extends FileFlags {
   readonly config?: string;
@@ -28,6 +29,8 @@ export interface MeasuredFiles extends Measured {
   /** Whether anything but the default says so. */
   readonly currencyKnown: boolean;
   readonly tally: ReadTally;
+  /** What the files were taken for; see `understand`. */
+  readonly readings: readonly Reading[];
   /** In order of time, any number of times. */
   items(): AsyncGenerator<FileItem[], void, undefined>;
   /** To be called, whatever happens. */
@@ -44,25 +47,26 @@ export async function measureFiles(
   models: readonly ReadyName[] = READY_NAMES,
   loaded: Loaded = loadConfig(flags.config),
 ): Promise<MeasuredFiles> {
-  const { config, file } = loaded;
+  const { config, settings: own, file } = loaded;
   const configured = file === null ? undefined : config.models[0]?.currency;
-  const currency = flags.currency ?? configured ?? CURRENCY_DEFAULT;
+  const understanding = await understand(files, flags, own.sources[sourceNumber(own, flags.source)], err, signal);
+  const found = understanding.currency ?? undefined;
+  const currency = flags.currency ?? found ?? configured ?? CURRENCY_DEFAULT;
   const settings = readyUnder(
     config,
     models.map((use) => ({ use, currency })),
   );
   const source = sourceNumber(settings, flags.source);
   const reader = new FileReader({
-    files,
+    ...understanding.options,
     settings,
     source: settings.sources[source],
-    ...readOptions(flags),
     signal,
     progress: (share, rows) =>
       progress.show(() => `reading ${share === null ? "" : `${percent(share, 1)}, `}${counted(rows, "row")}`),
   });
   const { tally } = reader;
-  const sorter = await reader.read();
+  const sorter = await reader.read().finally(() => understanding.close());
   try {
     const measured = await measure({
       wasm: loadKernel(),
@@ -77,8 +81,9 @@ export async function measureFiles(
     return {
       ...measured,
       currency,
-      currencyKnown: (flags.currency ?? configured) !== undefined,
+      currencyKnown: (flags.currency ?? found ?? configured) !== undefined,
       tally,
+      readings: understanding.readings,
       items: () => sorter.sorted(),
       close: () => sorter.close(),
     };

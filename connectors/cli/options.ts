@@ -14,7 +14,19 @@ import {
 } from "../../runtime/config/index.js";
 import { InputError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
-import { FORMATS, type Format, parseInstant, parseKinds, parseMap, SORT_MEMORY_BYTES, Zone } from "../file/index.js";
+import {
+  DATE_FORMS,
+  type DateForm,
+  ENCODINGS,
+  type Encoding,
+  FORMATS,
+  type Format,
+  parseInstant,
+  parseKinds,
+  parseMap,
+  SORT_MEMORY_BYTES,
+  Zone,
+} from "../file/index.js";
 import type { BrokerOptions } from "../nats/broker.js";
 import type { CheckpointPlace } from "../nats/thread.js";
 import { err } from "./terminal.js";
@@ -112,9 +124,12 @@ function several(text: string, before: readonly string[] | undefined): string[] 
   return [...(before ?? []), text];
 }
 
-/** Of the models that are made from a file: a configuration has its own. */
-export function currencyOption(): Option {
-  return new Option("--currency <code>", "of amounts that name none; EUR where nothing says it").argParser((text) => {
+/** Of amounts, and of the models that are made from a file: a configuration has its own. */
+function currencyOption(): Option {
+  return new Option(
+    "--currency <code>",
+    "of amounts for which nothing else says one; EUR where nothing does",
+  ).argParser((text) => {
     if (/^[A-Z]{3}$/.test(text)) return text;
     throw new InvalidArgumentError("Expected a currency of ISO 4217 such as EUR.");
   });
@@ -130,6 +145,7 @@ export function addFileOptions(command: Command): Command {
       several,
     )
     .option("--lines", "rows of one order id are the lines of one order: their amounts are summed, rounded once")
+    .option("--no-lines", "each row is an order, whatever its id")
     .option("--whole-ids", "ids that a spreadsheet wrote as decimals are whole: 17850.0 is 17850")
     .option(
       "--scale <digits>",
@@ -146,7 +162,14 @@ export function addFileOptions(command: Command): Command {
     .option("--until <instant>", "leave out what is later", instant)
     .option("--after <instant>", "leave out what is not later", instant)
     .addOption(new Option("--format <format>", "what the files hold, where their names don't say it").choices(FORMATS))
-    .option("--delimiter <character>", "of CSV; a comma where not said, \\t for a tab", delimiter)
+    .option("--delimiter <character>", "of CSV, \\t for a tab; found where not said", delimiter)
+    .option("--quote <character>", "around texts of CSV, none for none; found where not said", quote)
+    .addOption(new Option("--encoding <name>", "of CSV; found where not said").choices(ENCODINGS))
+    .option("--header", "the first row of CSV names the columns")
+    .option("--no-header", "the first row of CSV is one of orders; columns are 1, 2, …")
+    .addOption(new Option("--date <form>", "how CSV writes times; found where not said").choices(DATE_FORMS))
+    .addOption(new Option("--decimal <mark>", "of amounts in CSV; found where not said").choices([".", ","]))
+    .addOption(currencyOption())
     .option(
       "--memory <MiB>",
       "sort in memory up to this, beyond it on disk",
@@ -162,6 +185,12 @@ function delimiter(text: string): string {
   throw new InvalidArgumentError("Expected one character.");
 }
 
+function quote(text: string): string | null {
+  if (text === "none") return null;
+  if (text.length === 1) return text;
+  throw new InvalidArgumentError("Expected one character, or none.");
+}
+
 export interface FileFlags {
   readonly map?: string[];
   readonly scale?: number;
@@ -173,6 +202,12 @@ export interface FileFlags {
   readonly after?: number;
   readonly format?: Format;
   readonly delimiter?: string;
+  readonly quote?: string | null;
+  readonly encoding?: Encoding;
+  readonly header?: boolean;
+  readonly date?: DateForm["name"];
+  readonly decimal?: "." | ",";
+  readonly currency?: string;
   readonly memory: number;
   readonly tmp?: string;
 }
@@ -190,6 +225,8 @@ export function readOptions(flags: FileFlags) {
     after: flags.after,
     format: flags.format,
     delimiter: flags.delimiter,
+    currency: flags.currency,
+    dateForm: flags.date === undefined ? undefined : { name: flags.date },
     sort: { memoryBytesMax: flags.memory * (1 << 20), folder: flags.tmp },
   };
 }

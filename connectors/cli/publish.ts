@@ -24,14 +24,15 @@ import {
   type FileFlags,
   loadConfig,
   positive,
-  readOptions,
   urlOption,
   wholeNumber,
 } from "./options.js";
 import { Pace } from "./pace.js";
 import { Publishing } from "./publishing.js";
+import { printReading, readingJson } from "./reading.js";
 import { tallySentences } from "./readtally.js";
 import { count, counted, err, out, percent, progress, seconds } from "./terminal.js";
+import { type Understanding, understand } from "./understanding.js";
 
 interface Flags extends FileFlags, BrokerFlags {
   readonly config?: string;
@@ -97,17 +98,20 @@ async function publish(files: readonly string[], flags: Flags, signal: AbortSign
   const started = performance.now();
   const broker = brokerOptions(flags, edge.nats);
   const watch = flags.wait === true ? await EngineWatch.open(flags.url, signal) : undefined;
-  const published = await send(
-    files,
-    flags,
-    settings,
-    { servers: BROKER_DEFAULT, name: "tidemark publish", ...broker },
-    signal,
-  );
+  const understanding = await understand(files, flags, settings.sources[0], out, signal);
+  const { readings } = understanding;
+  const servers = { servers: BROKER_DEFAULT, name: "tidemark publish", ...broker };
+  const published = await send(understanding, flags, settings, servers, signal).finally(() => understanding.close());
   const made = await watch?.made(signal);
   progress.clear();
   if (flags.json === true) {
-    out.print(JSON.stringify(asJson(published, made, flags), null, out.isTty ? 2 : 0));
+    out.print(
+      JSON.stringify(
+        { ...asJson(published, made, flags), reading: readings.map(readingJson) },
+        null,
+        out.isTty ? 2 : 0,
+      ),
+    );
     return;
   }
   print(published, settings, flags);
@@ -133,17 +137,16 @@ interface Published {
 }
 
 async function send(
-  files: readonly string[],
+  understanding: Understanding,
   flags: Flags,
   settings: Settings,
   broker: BrokerOptions,
   signal: AbortSignal,
 ): Promise<Published> {
-  const read = readOptions(flags);
+  const { options: read } = understanding;
   const reader = new FileReader({
-    files,
-    settings,
     ...read,
+    settings,
     sort: { ...read.sort, by: flags.backfill === true ? "customer" : "time" },
     signal,
     progress: (share, rows) =>
@@ -154,6 +157,7 @@ async function send(
     onTrouble: (reason) =>
       err.note(`${err.style("yellow", "tidemark:")} ${reason}; waiting until the broker takes more`),
   });
+  if (flags.json !== true) for (const reading of understanding.readings) printReading(out, reading);
   const pace = new Pace(flags.rate, signal);
   const sendAll = async (messages: readonly OutMessage[]) => {
     for (const message of messages) {

@@ -27,21 +27,21 @@ import {
   type BrokerFlags,
   brokerOptions,
   configOption,
-  currencyOption,
   type FileFlags,
   instants,
   loadConfig,
-  readOptions,
   sourceNumber,
   wholeNumber,
 } from "./options.js";
 import { Output } from "./output.js";
 import { hostOption, type PortFlags, portOption, probePort } from "./port.js";
+import { printReading, readingJson } from "./reading.js";
 import { replayStreams } from "./replaystreams.js";
 import { serve } from "./serve.js";
 import { summarize, summaryJson } from "./summary.js";
 import { count, counted, err, out, percent, progress, seconds } from "./terminal.js";
 import { printThirds, type Thirds, thirdsOf } from "./thirds.js";
+import { type Understanding, understand } from "./understanding.js";
 
 interface Flags extends FileFlags, BrokerFlags, PortFlags {
   readonly config?: string;
@@ -66,7 +66,6 @@ export function replayCommand(version: string, signal: AbortSignal): Command {
     .argument("[file...]", "files of order events, - for stdin")
     .addOption(configOption());
   addFileOptions(command)
-    .addOption(currencyOption())
     .option("--source <name>", "read the events as this source of the configuration; default the first")
     .optionsGroup("What to write:")
     .option("--at <instant…>", "instants at which --state is written, separated by commas; default the end", instants)
@@ -112,13 +111,18 @@ async function replay(files: readonly string[], flags: Flags, version: string, s
     });
   }
   const { config, settings: loaded, edge, file } = loadConfig(flags.config);
-  // Without a configuration the files themselves say where the bands end.
-  const currency = flags.currency ?? CURRENCY_DEFAULT;
-  const unconfigured = file === null && flags.nats === undefined;
-  const configured = unconfigured ? readyUnder(config, [{ use: "threebands", currency }]) : loaded;
   const [port, host] = [flags.port ?? edge.server.port, flags.host ?? edge.server.host];
   // Found out before anything is read.
   if (flags.serve === true && port !== 0) await probePort(port, host);
+  const terminal = outputs.includes("-") ? err : out;
+  const source = loaded.sources[sourceNumber(loaded, flags.source)];
+  const understanding = flags.nats === undefined ? await understand(files, flags, source, terminal, signal) : null;
+  const readings = understanding?.readings ?? [];
+  if (flags.json !== true) for (const reading of readings) printReading(terminal, reading);
+  const currency = flags.currency ?? understanding?.currency ?? CURRENCY_DEFAULT;
+  // Without a configuration the files themselves say where the bands end.
+  const unconfigured = file === null && flags.nats === undefined;
+  const configured = unconfigured ? readyUnder(config, [{ use: "threebands", currency }]) : loaded;
   const ledger = flags.serve === true ? new KeptLedger(configured.partitions) : undefined;
   const started = performance.now();
   const sink = await Sink.open(flags, ledger);
@@ -127,10 +131,10 @@ async function replay(files: readonly string[], flags: Flags, version: string, s
   let settings: Settings;
   let thirds: Thirds | undefined;
   try {
-    if (flags.nats === undefined) {
+    if (understanding !== null) {
       const measured = unconfigured ? (options: MeasureOptions) => thirdsOf(options, config, currency) : undefined;
       const asked = { ...configured, clock: "event" as const };
-      ({ replayed, tally, settings, thirds } = await replayFiles(files, flags, asked, measured, sink, signal));
+      ({ replayed, tally, settings, thirds } = await replayFiles(understanding, flags, asked, measured, sink, signal));
     } else {
       settings = configured;
       const broker = brokerOptions(flags, edge.nats);
@@ -138,10 +142,14 @@ async function replay(files: readonly string[], flags: Flags, version: string, s
     }
   } finally {
     await sink.close();
+    await understanding?.close();
   }
   progress.clear();
-  const summary = { ...summarize(settings, replayed, tally), ...(thirds === undefined ? {} : { thresholds: thirds }) };
-  const terminal = outputs.includes("-") ? err : out;
+  const summary = {
+    ...summarize(settings, replayed, tally),
+    ...(thirds === undefined ? {} : { thresholds: thirds }),
+    ...(readings.length === 0 ? {} : { reading: readings.map(readingJson) }),
+  };
   if (flags.json === true) terminal.print(summaryJson(summary, terminal.isTty ? 2 : 0));
   else {
     printAnswer(terminal, summary);
@@ -160,7 +168,7 @@ export interface Tally
 }
 
 async function replayFiles(
-  files: readonly string[],
+  understanding: Understanding,
   flags: Flags,
   configured: Settings,
   measured: ((options: MeasureOptions) => ReturnType<typeof thirdsOf>) | undefined,
@@ -169,10 +177,9 @@ async function replayFiles(
 ): Promise<{ replayed: Replay; tally: Tally; settings: Settings; thirds: Thirds | undefined }> {
   const source = sourceNumber(configured, flags.source);
   const reader = new FileReader({
-    files,
+    ...understanding.options,
     settings: configured,
     source: configured.sources[source],
-    ...readOptions(flags),
     signal,
     progress: (share, rows) =>
       progress.show(() => `reading ${share === null ? "" : `${percent(share, 1)}, `}${counted(rows, "row")}`),

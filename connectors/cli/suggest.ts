@@ -13,7 +13,7 @@ import {
 } from "../../runtime/config/index.js";
 import { instantText } from "../file/index.js";
 import { type MeasuredFiles, type MeasuredFlags, measureFiles, sizesOf } from "./measured.js";
-import { addFileOptions, configOption, currencyOption } from "./options.js";
+import { addFileOptions, configOption } from "./options.js";
 import { painted } from "./paint.js";
 import { counted, err, out, progress } from "./terminal.js";
 
@@ -35,7 +35,6 @@ export function suggestCommand(signal: AbortSignal): Command {
   addFileOptions(command)
     .option("--source <name>", "read the events as this source of the configuration; default the first")
     .optionsGroup("Options:")
-    .addOption(currencyOption())
     .addOption(new Option("--model <name>", "this ready-made model only").choices(READY_NAMES))
     .option("--json", "print models, sizes and warnings as JSON");
   return command

@@ -70,7 +70,7 @@ function notZero<T extends number | object>(entries: readonly (readonly [string,
 }
 
 /** As JSON: sums are numbers, and beyond 2^53 text; a window that never ends is null. */
-export function summaryJson(summary: Summary, indent: number): string {
+export function summaryJson(summary: Summary & { readonly reading?: readonly object[] }, indent: number): string {
   const plain = (_: string, value: unknown) => {
     if (typeof value !== "bigint") return value;
     const number = Number(value);

@@ -24,6 +24,8 @@ export interface CsvOptions {
   readonly headerless?: number | undefined;
   /** Rows may end with empty cells that the header has not; default false. */
   readonly looseEnd?: boolean | undefined;
+  /** Rows of empty cells are passed over as empty lines are; default false. */
+  readonly skipBlank?: boolean | undefined;
 }
 
 const RECORD_BYTES_MAX = 1 << 20;
@@ -37,7 +39,8 @@ export async function* readCsv(
   chunks: AsyncIterable<Buffer>,
   options: CsvOptions = {},
 ): AsyncGenerator<CsvRow[], void, undefined> {
-  const { delimiter = ",", quote = '"', encoding = "utf-8", skip = 0, headerless, looseEnd = false } = options;
+  const { delimiter = ",", quote = '"', encoding = "utf-8", skip = 0, headerless } = options;
+  const { looseEnd = false, skipBlank = false } = options;
   const settings: Options = {
     delimiter,
     quote,
@@ -59,6 +62,7 @@ export async function* readCsv(
       for (let cells = read(parser); cells !== null; cells = read(parser)) {
         number++;
         if (cells.length === 1 && cells[0] === "") continue; // an empty line
+        if (skipBlank && cells.every((cell) => cell.trim() === "")) continue;
         if (width === 0) {
           width = cells.length;
           yield [{ cells: cells.map((cell) => cell.trim()), misfit: false, number }];

@@ -60,3 +60,10 @@ export function minorUnits(text: string, scale: number): number | string {
   const value = parseDecimal(text);
   return value === null ? text : minorUnitsOf(value, scale);
 }
+
+/** `-12.30`: all places, no exponent. */
+export function decimalText({ units, places }: Decimal): string {
+  const digits = (units < 0n ? -units : units).toString().padStart(places + 1, "0");
+  const fraction = places === 0 ? "" : `.${digits.slice(-places)}`;
+  return `${units < 0n ? "-" : ""}${digits.slice(0, digits.length - places)}${fraction}`;
+}

@@ -1,7 +1,6 @@
 /** How a text is cut into rows: delimiter, quotes, lines above the header, and whether there is a header at all. */
-import { readAmount } from "./amount.js";
+import { isValue } from "./cell.js";
 import { columnNamed } from "./columnnames.js";
-import { DATE_FORMS, readDate } from "./date.js";
 
 export interface Dialect {
   readonly delimiter: string;
@@ -193,24 +192,4 @@ function headerAt({ rows, width }: Cut, hints: DialectHints): { at: number; isHe
 
 function hasValues(rows: readonly SampleRow[]): boolean {
   return rows.some(({ cells }) => cells.some(isValue));
-}
-
-/** A number or a date: no column is called so. */
-export function isValue(cell: string): boolean {
-  const text = cell.trim();
-  if (!/\d/.test(text)) return false;
-  return isAmount(text) || isDate(text) || /^\S+@\S+\.\S+$/.test(text);
-}
-
-const WIDE = [
-  { decimal: ".", group: "," },
-  { decimal: ",", group: "." },
-] as const;
-
-export function isAmount(text: string): boolean {
-  return WIDE.some((form) => readAmount(text, form) !== null);
-}
-
-export function isDate(text: string): boolean {
-  return DATE_FORMS.some((name) => name !== "excel" && readDate(text, { name }) !== null);
 }

@@ -248,7 +248,7 @@ export function judgeWords(words: readonly string[]): EncodingFound {
   });
   const others = [...new Set(rivals.map(({ encoding }) => encoding))];
   const at = words.findIndex((_, i) => rivals.some(({ read }) => read[i] !== best.read[i]));
-  const shown = at >= 0 ? at : 0;
+  const shown = Math.max(at, 0);
   return {
     encoding: best.encoding,
     why: `${best.language} letters`,

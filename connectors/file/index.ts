@@ -3,6 +3,9 @@ export { BATCH_BYTES, BATCH_EVENTS, Batcher, type BatchOptions, type OutMessage 
 export { CustomerBatcher } from "./customerbatch.js";
 export { DATE_FORMS, type DateForm, DateJudge, dateForms, parseDate, readDate } from "./date.js";
 export { minorUnits } from "./decimal.js";
+export { type Dialect, delimiterName } from "./dialect.js";
+export type { Doubt } from "./doubt.js";
+export { ENCODINGS, type Encoding } from "./encoding.js";
 export { FileEngine } from "./engine.js";
 export { type Expression, parseExpression } from "./expression.js";
 export { FORMATS, type Format, formatOf } from "./format.js";
@@ -14,5 +17,7 @@ export { type ColumnMap, type MappingOptions, type OrderEvent, parseMap } from "
 export { type Measured, type MeasureOptions, measure } from "./measure.js";
 export type { LineTally } from "./orderlines.js";
 export { FileReader, type ReadOptions, type ReadTally } from "./read.js";
+export { type FieldReading, type Reading, type ReadingOptions, readingOf } from "./reading.js";
 export { Replay, type ReplayOptions } from "./replay.js";
 export { SORT_MEMORY_BYTES } from "./sort.js";
+export { type Spool, spooled } from "./spool.js";

@@ -47,6 +47,12 @@ export interface MappingOptions {
   readonly currencyMarks?: boolean | undefined;
   /** Rows of one order id are the lines of one order; see orderlines.ts. */
   readonly lines?: boolean | undefined;
+  /** ISO 4217, of amounts for which neither a column nor a mark says one. */
+  readonly currency?: string | undefined;
+  /** ISO 4217 of texts of the currency column that are none: zł, eur. */
+  readonly currencies?: Readonly<Record<string, string>> | undefined;
+  /** Where no column is the id: what the row's number is put behind to be it. */
+  readonly rowIds?: string | undefined;
 }
 
 /** An order event as it goes into a message. What the file lacks is absent; what can't be read is as it was. */
@@ -107,7 +113,7 @@ export function columnsOf(header: readonly string[], options: MappingOptions, na
   let expression: Expression | undefined;
   for (const field of FILE_FIELDS) {
     const wanted = options.map[field];
-    fields[field] = header.indexOf(wanted ?? field);
+    fields[field] = wanted === "" ? -1 : header.indexOf(wanted ?? field);
     if (wanted === undefined || wanted === "" || fields[field] >= 0) continue;
     if (field === "amount") expression = parseExpression(wanted) ?? undefined;
     const absent = expression === undefined ? wanted : expression.columns.find((column) => !header.includes(column));
@@ -116,7 +122,7 @@ export function columnsOf(header: readonly string[], options: MappingOptions, na
     }
   }
   const needed = options.kinds?.texts === undefined ? NEEDED : [...NEEDED, "kind" as const];
-  const missing = needed.filter((field) => fields[field] < 0);
+  const missing = needed.filter((field) => fields[field] < 0 && !(field === "id" && options.rowIds !== undefined));
   if (missing.length > 0) {
     throw new InputError("USAGE", `${name} has no column for ${missing.join(", ")}`, {
       remedy: `Name it: --map ${missing.map((field) => `${field}=COLUMN`).join(",")}. ${has(header)}`,
@@ -192,10 +198,10 @@ export class Mapping<Row> {
     if (id !== undefined) event.id = id;
     const customer = this.#id(row, "customer");
     if (customer !== undefined) event.customer = customer;
-    for (const field of ["channel", "currency"] as const) {
-      const value = textOf(this.#lookup(row, field));
-      if (value !== undefined) event[field] = value;
-    }
+    const channel = textOf(this.#lookup(row, "channel"));
+    if (channel !== undefined) event.channel = channel;
+    const currency = textOf(this.#lookup(row, "currency"));
+    if (currency !== undefined) event.currency = this.#options.currencies?.[String(currency)] ?? currency;
     const order = this.#id(row, "order");
     if (order !== undefined) event.order = order;
     if (kind !== undefined && kind !== "order") event.kind = kind;
@@ -203,6 +209,7 @@ export class Mapping<Row> {
     const instant = typeof time === "string" ? this.#instant(time) : null;
     if (time !== undefined) event.time = instant ?? time;
     const amount = this.#amount(row, event);
+    if (this.#options.currency !== undefined) event.currency ??= this.#options.currency;
     const version = textOf(this.#lookup(row, "version"));
     if (version !== undefined) event.version = typeof version === "string" ? this.#version(version) : version;
     const test = textOf(this.#lookup(row, "test"));

@@ -3,12 +3,12 @@ import type { Readable } from "node:stream";
 import { InputError } from "../../runtime/errors.js";
 import { FIELDS, type Settings, type Source } from "../../runtime/settings.js";
 import { readCsv } from "./csv.js";
+import { csvMapping } from "./csvmapping.js";
 import { type Format, formatOf } from "./format.js";
 import { type InputFile, openInput } from "./input.js";
 import { type FileItem, Placing } from "./item.js";
 import {
   columnsOf,
-  type FileField,
   type Mapped,
   Mapping,
   type MappingOptions,
@@ -21,6 +21,7 @@ import { readMsgpack } from "./msgpack.js";
 import { readNdjson } from "./ndjson.js";
 import { type LineTally, OrderLines } from "./orderlines.js";
 import type { RawItem } from "./raw.js";
+import type { Reading } from "./reading.js";
 import { Sorter, type SortOptions } from "./sort.js";
 
 export interface ReadOptions extends MappingOptions {
@@ -30,6 +31,10 @@ export interface ReadOptions extends MappingOptions {
   readonly source?: Source | undefined;
   readonly format?: Format | undefined;
   readonly delimiter?: string | undefined;
+  /** By file, what it was taken for: that comes before the options that say how rows are read. */
+  readonly readings?: ReadonlyMap<string, Reading> | undefined;
+  /** What the user calls a file; default its path. */
+  readonly names?: ReadonlyMap<string, string> | undefined;
   /** Events later than this are left out; ms. */
   readonly until?: number | undefined;
   /** Events up to and including this are left out; ms. */
@@ -104,7 +109,7 @@ export class FileReader {
       for (const path of this.#options.files) {
         const file = await openInput(path, this.#options.stdin);
         try {
-          await this.#readFile(file, sorter);
+          await this.#readFile(file, path, sorter);
         } finally {
           file.close();
         }
@@ -119,11 +124,13 @@ export class FileReader {
     }
   }
 
-  async #readFile(file: InputFile, sorter: Sorter): Promise<void> {
+  async #readFile(file: InputFile, path: string, sorter: Sorter): Promise<void> {
     const { settings, signal, progress } = this.#options;
     const format = this.#options.format ?? formatOf(file.name, file.head);
+    const name = this.#options.names?.get(path) ?? file.name;
+    const reading = this.#options.readings?.get(path);
     const placing = new Placing(settings, this.#source);
-    for await (const items of this.#batches(file, format, placing)) {
+    for await (const items of this.#batches(file, name, format, reading, placing)) {
       signal?.throwIfAborted();
       await sorter.add(items.filter((item) => this.#within(item)));
       await this.#lines?.flush();
@@ -131,9 +138,15 @@ export class FileReader {
     }
   }
 
-  async *#batches(file: InputFile, format: Format, placing: Placing): AsyncGenerator<FileItem[], void, undefined> {
-    if (format === "csv") return yield* this.#csv(file, placing);
-    const raws = format === "ndjson" ? readNdjson(file.name, file.chunks()) : readMsgpack(file.chunks());
+  async *#batches(
+    file: InputFile,
+    name: string,
+    format: Format,
+    reading: Reading | undefined,
+    placing: Placing,
+  ): AsyncGenerator<FileItem[], void, undefined> {
+    if (format === "csv") return yield* this.#csv(file, name, reading, placing);
+    const raws = format === "ndjson" ? readNdjson(name, file.chunks()) : readMsgpack(file.chunks());
     if (!this.#mapped()) {
       for await (const batch of raws) {
         this.tally.rows += batch.length;
@@ -161,28 +174,26 @@ export class FileReader {
     }
   }
 
-  async *#csv(file: InputFile, placing: Placing): AsyncGenerator<FileItem[], void, undefined> {
+  async *#csv(
+    file: InputFile,
+    name: string,
+    reading: Reading | undefined,
+    placing: Placing,
+  ): AsyncGenerator<FileItem[], void, undefined> {
     this.#needPlainSource();
-    const { delimiter } = this.#options;
-    const batches = readCsv(file.name, file.chunks(), delimiter === undefined ? {} : { delimiter });
+    const csv = reading?.csv ?? { delimiter: this.#options.delimiter };
+    const options = { ...this.#options, ...reading?.mapping };
+    const batches = readCsv(name, file.chunks(), csv);
     const header = await batches.next();
     if (header.done === true) return; // an empty file has no rows
-    const { fields, expression, operands } = columnsOf(header.value[0]?.cells ?? [], this.#options, file.name);
-    const lookup = (row: readonly string[], field: FileField) => {
-      const column = fields[field];
-      return column < 0 ? undefined : row[column]; // an index of −1 would be looked up as a name, slowly
-    };
-    const product = expression && {
-      expression,
-      lookup: (row: readonly string[], n: number) => row[operands[n] as number],
-    };
-    const mapping = new Mapping<readonly string[]>(this.#options, lookup, product);
+    const columns = columnsOf(reading?.header ?? header.value[0]?.cells ?? [], options, name);
+    const mapping = csvMapping(columns, options);
     for await (const rows of batches) {
       const items: FileItem[] = [];
-      for (const { cells, misfit } of rows) {
+      for (const row of rows) {
         this.tally.rows++;
-        if (misfit) items.push(placing.unreadable(cells.join(delimiter ?? ",")));
-        else this.#place(mapping, cells, placing, items);
+        if (row.misfit) items.push(placing.unreadable(row.cells.join(csv.delimiter ?? ",")));
+        else this.#place(mapping, row, placing, items);
       }
       yield items;
     }
