@@ -235,7 +235,7 @@ function stateText(terminal: Terminal, state: PartitionRow["state"]): string {
   return terminal.style(state === "failed" || state === "silent" ? "red" : "yellow", state);
 }
 
-/** The fullest of its regions, 0 to 1, of the most that it may grow to. */
+/** The fullest of its regions, 0 to 1, of the room that it has now. */
 function useOf({ customers, entries, idBytes, capacity }: PartitionRow): number {
   return Math.max(customers / capacity.customers, entries / capacity.entries, idBytes / capacity.idBytes);
 }
