@@ -40,6 +40,8 @@ export interface Seen {
 }
 
 export interface Trial {
+  /** As they are behind the last message. */
+  readonly partitions: readonly Partition[];
   /** Without control messages. */
   readonly messages: number;
   readonly control: number;
@@ -112,6 +114,7 @@ export function tryMessages(
     OUTCOMES.map((_outcome, o) => stats.reduce((sum, one) => sum + (one.events[k]?.[o] ?? 0), 0)),
   );
   return {
+    partitions: [...partitions.values()],
     messages: messages.length - control,
     control,
     events,

@@ -55,7 +55,7 @@ export function checkCommand(signal: AbortSignal): Command {
     .argument("[file]", "the configuration, instead of --config")
     .addOption(configOption())
     .option("--json", "print the result as JSON");
-  addSampleOptions(command);
+  addSampleOptions(command, undefined, "; what the configuration reads where not said");
   return addBrokerOptions(command, "try it on messages of this broker", true)
     .addHelpText(
       "after",

@@ -22,17 +22,17 @@ export interface SampleFlags {
   readonly wait?: number;
 }
 
-export const LAST_DEFAULT = 1_000;
+const LAST_DEFAULT = 1_000;
 /** How long is listened where nothing is kept. */
 export const LISTEN_SECONDS = 10;
 
 /** Options of every command that looks at messages of a broker. */
-export function addSampleOptions(command: Command): Command {
+export function addSampleOptions(command: Command, last = LAST_DEFAULT, otherwise = ""): Command {
   return command
     .optionsGroup("Messages:")
-    .option("--subject <subject>", "with * and >; what the configuration reads where not said")
+    .option("--subject <subject>", `where the orders are, with * and >${otherwise}`)
     .option("--stream <name>", "of the streams that take the subject, this one")
-    .option("--last <n>", "the newest n messages", wholeNumber(1, 100_000), LAST_DEFAULT)
+    .option("--last <n>", "the newest n messages", wholeNumber(1, 100_000), last)
     .option(
       "--wait <seconds>",
       `wait for new ones; ${LISTEN_SECONDS} s where no stream keeps the subject`,
@@ -115,7 +115,7 @@ export function sampleJson(sample: Sample, trial: Trial): object {
     Object.fromEntries(OUTCOMES.map((outcome, o) => [outcome, events[k]?.[o] ?? 0])),
   ]);
   return {
-    streams: sample.streams,
+    streams: sample.streams.map(({ name, messages: kept }) => ({ name, messages: kept })),
     looked: sample.looked,
     cut: sample.cut,
     from: instantText(sample.messages[0]?.stamp ?? 0),
@@ -170,7 +170,8 @@ function sumOf({ events }: Trial, outcomes: readonly Outcome[]): number {
   );
 }
 
-function verdict(terminal: Terminal, trial: Trial): string {
+/** In one line. */
+export function verdict(terminal: Terminal, trial: Trial): string {
   const parts = [`${count(sumOf(trial, TAKEN))} taken`, `${count(sumOf(trial, LEFT_OUT))} left out`];
   const dead = trial.dead.reduce((sum, { items }) => sum + items, 0);
   const put = `${count(dead)} dead-lettered`;

@@ -1,4 +1,4 @@
-/** `tidemark init`: a commented configuration, from what a file holds or as a start without one. */
+/** `tidemark init`: a commented configuration, from what a file or a stream holds, or as a start without one. */
 import { open } from "node:fs/promises";
 import { Command } from "commander";
 import {
@@ -13,13 +13,15 @@ import {
 } from "../../runtime/config/index.js";
 import { InputError } from "../../runtime/errors.js";
 import { instantText } from "../file/index.js";
+import { addSampleOptions, hasFaults, type SampleFlags, verdict } from "./checkstream.js";
+import { draftFromStream } from "./initstream.js";
 import { CURRENCY_DEFAULT, type MeasuredFiles, type MeasuredFlags, measureFiles } from "./measured.js";
-import { addFileOptions, CONFIG_FILE, defaultLoaded } from "./options.js";
+import { addBrokerOptions, addFileOptions, type BrokerFlags, CONFIG_FILE, defaultLoaded } from "./options.js";
 import { painted } from "./paint.js";
 import { names, suggested } from "./suggest.js";
 import { counted, out, progress } from "./terminal.js";
 
-interface Flags extends Omit<MeasuredFlags, "config" | "source"> {
+interface Flags extends Omit<MeasuredFlags, "config" | "source">, BrokerFlags, SampleFlags {
   readonly output: string;
   readonly stdout?: boolean;
   readonly force?: boolean;
@@ -27,10 +29,11 @@ interface Flags extends Omit<MeasuredFlags, "config" | "source"> {
 
 export function initCommand(signal: AbortSignal): Command {
   const command = new Command("init")
-    .summary("write a commented configuration, from a file or to start with")
+    .summary("write a commented configuration, from a file, from a stream, or to start with")
     .description(
       `Writes a commented ${CONFIG_FILE}. From files: how they are read, ready-made models with thresholds from their ` +
-        "customers, and a mark at what they don't say. Without one: a configuration to start with.",
+        "customers, and a mark at what they don't say. From a stream: the preset that fits its newest messages, or the " +
+        "path of each field; on the broker nothing is made or moved. Without either: a configuration to start with.",
     )
     .argument("[file...]", "files of order events, - for stdin")
     .optionsGroup("Where to:")
@@ -38,14 +41,16 @@ export function initCommand(signal: AbortSignal): Command {
     .option("--stdout", "write it to stdout")
     .option("--force", "write over a file that is there");
   addFileOptions(command).optionsGroup("Options:");
-  return command
+  addSampleOptions(command, SAMPLE_DEFAULT);
+  return addBrokerOptions(command, "look at messages of this broker", true)
     .addHelpText(
       "after",
       `
 Examples:
   $ tidemark init orders.csv
   $ tidemark check && tidemark replay orders.csv
-  $ tidemark init --stdout`,
+  $ tidemark init --stdout
+  $ tidemark init --nats nats://broker:4222 --subject "shop.orders.>"`,
     )
     .action((files: string[], flags: Flags) => init(files, flags, signal));
 }
@@ -53,7 +58,11 @@ Examples:
 async function init(files: readonly string[], flags: Flags, signal: AbortSignal): Promise<void> {
   const path = flags.stdout === true ? "-" : flags.output;
   if (path !== "-" && flags.force !== true) await refuseExisting(path); // before anything is read
-  const text = draftConfig(files.length === 0 ? startingDraft() : await draftOf(files, flags, signal));
+  const isStream = flags.nats !== undefined || flags.subject !== undefined || flags.stream !== undefined;
+  if (isStream && files.length > 0)
+    throw new InputError("USAGE", "found files and a broker, expected one of them: where the orders are");
+  const sampled = isStream ? await draftFromStream(flags, signal) : undefined;
+  const text = sampled?.text ?? draftConfig(files.length === 0 ? startingDraft() : await draftOf(files, flags, signal));
   progress.clear();
   if (path === "-") {
     for (const line of text.trimEnd().split("\n")) out.print(painted(out, line));
@@ -66,8 +75,16 @@ async function init(files: readonly string[], flags: Flags, signal: AbortSignal)
   out.print(`Wrote ${path}: model ${use}, ${counted(marks, "mark")} (${FILL_IN}) at what could not be known.`);
   const told = path === CONFIG_FILE ? "" : ` -c ${path}`;
   const next = [`tidemark check${told}`, ...(files.length === 0 ? [] : [`tidemark replay ${names(files)}${told}`])];
+  if (sampled !== undefined) {
+    out.print(verdict(out, sampled.trial));
+    next[0] = `tidemark check --nats${typeof flags.nats === "string" ? ` ${flags.nats}` : ""}${told}`;
+    next.push(...(hasFaults(sampled.trial) ? [] : [`tidemark run${told}`]));
+  }
   for (const line of next) out.print(`  ${line}`);
 }
+
+/** More messages than for a check: thresholds want customers. */
+const SAMPLE_DEFAULT = 10_000;
 
 async function draftOf(files: readonly string[], flags: Flags, signal: AbortSignal): Promise<Draft> {
   const measured = await measureFiles(files, flags, signal, READY_NAMES, defaultLoaded());

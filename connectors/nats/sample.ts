@@ -32,9 +32,18 @@ export interface SampledMessage {
   readonly body: Uint8Array;
 }
 
+export interface SampledStream {
+  readonly name: string;
+  readonly messages: number;
+  readonly subjects: readonly string[];
+  readonly retention: string;
+  /** Made by Tidemark for orders. */
+  readonly isOwn: boolean;
+}
+
 export interface Sample {
   /** What was looked into; none where we listened. */
-  readonly streams: readonly { readonly name: string; readonly messages: number }[];
+  readonly streams: readonly SampledStream[];
   /** By time, then stream and sequence. */
   readonly messages: readonly SampledMessage[];
   /** Messages that were looked at, those of other subjects included. */
@@ -53,7 +62,11 @@ const LOOKED_TIMES = 20;
 const POLL_MS = 200;
 
 interface StreamInfo {
-  readonly config: { readonly subjects?: readonly string[] };
+  readonly config: {
+    readonly subjects?: readonly string[] | null;
+    readonly retention: string;
+    readonly description?: string;
+  };
   readonly state: { readonly messages: number; readonly first_seq: number; readonly last_seq: number };
 }
 
@@ -87,7 +100,12 @@ export async function sampleSubject(broker: Broker, options: SampleOptions): Pro
     looked += part.looked;
     cut ||= part.cut;
   }
-  const streams = names.map((name, i) => ({ name, messages: infos[i]?.state.messages ?? 0 }));
+  const streams = names.map((name, i): SampledStream => {
+    const { config, state } = infos[i] as StreamInfo;
+    const { subjects, retention, description = "" } = config;
+    const isOwn = description.startsWith("Tidemark: orders");
+    return { name, messages: state.messages, subjects: subjects ?? [], retention, isOwn };
+  });
   found.sort((a, b) => a.stamp - b.stamp || compare(a.stream ?? "", b.stream ?? "") || a.sequence - b.sequence);
   return { streams, messages: found.slice(-last), looked, cut };
 }
