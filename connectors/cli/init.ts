@@ -10,16 +10,17 @@ import {
   parseConfig,
   READY_NAMES,
   warningLines,
+  wrapped,
 } from "../../runtime/config/index.js";
 import { InputError } from "../../runtime/errors.js";
-import { instantText } from "../file/index.js";
+import { delimiterName, instantText, type Reading, shellWord } from "../file/index.js";
 import { addSampleOptions, hasFaults, type SampleFlags, verdict } from "./checkstream.js";
 import { draftFromStream } from "./initstream.js";
 import { CURRENCY_DEFAULT, type MeasuredFiles, type MeasuredFlags, measureFiles } from "./measured.js";
 import { addBrokerOptions, addFileOptions, type BrokerFlags, CONFIG_FILE, defaultLoaded } from "./options.js";
 import { painted } from "./paint.js";
 import { names, suggested } from "./suggest.js";
-import { counted, out, progress } from "./terminal.js";
+import { counted, out, printable, progress } from "./terminal.js";
 
 interface Flags extends Omit<MeasuredFlags, "config" | "source">, BrokerFlags, SampleFlags {
   readonly output: string;
@@ -74,7 +75,10 @@ async function init(files: readonly string[], flags: Flags, signal: AbortSignal)
   const use = model !== undefined && "use" in model ? model.use : "";
   out.print(`Wrote ${path}: model ${use}, ${counted(marks, "mark")} (${FILL_IN}) at what could not be known.`);
   const told = path === CONFIG_FILE ? "" : ` -c ${path}`;
-  const next = [`tidemark check${told}`, ...(files.length === 0 ? [] : [`tidemark replay ${names(files)}${told}`])];
+  const next = [
+    `tidemark check${told}`,
+    ...(files.length === 0 ? [] : [`tidemark replay ${files.map(shellWord).join(" ")}${told}`]),
+  ];
   if (sampled !== undefined) {
     out.print(verdict(out, sampled.trial));
     next[0] = `tidemark check --nats${typeof flags.nats === "string" ? ` ${flags.nats}` : ""}${told}`;
@@ -95,18 +99,38 @@ async function draftOf(files: readonly string[], flags: Flags, signal: AbortSign
 /** What files say, as a configuration: the first model holds, the others are there to be chosen. */
 export function fileDraft(files: readonly string[], measured: MeasuredFiles): Draft {
   const { measures, end } = measured;
-  const models = suggested(measured, READY_NAMES).map(
-    (model, i): DraftModel => (i === 0 ? model : { ...model, isOff: true }),
-  );
+  const models = othersOff(suggested(measured, READY_NAMES));
   return {
     head: [
-      `Written by tidemark init from ${names(files)}: ${counted(measures.recency.length, "customer")} with an order that counts${end === null ? "" : ","}`,
-      ...(end === null ? [] : [`true at ${instantText(end)}.`]),
+      ...wrapped(
+        `Written by tidemark init from ${printable(names(files))}: ${counted(measures.recency.length, "customer")} with an order that counts${end === null ? "." : `, true at ${instantText(end)}.`}`,
+        76,
+      ),
       "`tidemark check` prints what it means; the README has every key.",
       ...warningLines({ warnings: measuresWarnings(measures) }),
+      ...measured.readings.flatMap(readingHead),
     ],
     models,
   };
+}
+
+/** How a file was read: the column of each field, and what was taken without being sure. */
+function readingHead({ file, rows, encoding, dialect, fields, doubts }: Reading): string[] {
+  const width = Math.max(...fields.map(({ field }) => field.length));
+  const cells = `${encoding.name}, ${delimiterName(dialect.delimiter)} between cells`;
+  return [
+    "",
+    ...wrapped(`${printable(file)} was read as ${counted(rows, "row")}, ${cells}; tidemark replay finds the same:`, 76),
+    ...fields.map(({ field, columns, why }) =>
+      `  ${field.padEnd(width)}  ${columns.length === 0 ? `(${printable(why)})` : columns.map(printable).join(" × ")}`.trimEnd(),
+    ),
+    ...doubts.flatMap(({ seen, readings: [taken, ...others] }) =>
+      wrapped(
+        `${FILL_IN} ${printable(`${seen}; taken: ${taken?.reads ?? ""}`)}${others.map(({ option }) => (option === "" ? "" : `; replay takes ${printable(option)} for another reading`)).join("")}`,
+        76,
+      ),
+    ),
+  ];
 }
 
 /** The first holds; the others stand by as comments, without what is said of the first. */

@@ -4,7 +4,7 @@ export { CustomerBatcher } from "./customerbatch.js";
 export { DATE_FORMS, type DateForm, DateJudge, dateForms, parseDate, readDate } from "./date.js";
 export { minorUnits } from "./decimal.js";
 export { type Dialect, delimiterName } from "./dialect.js";
-export type { Doubt } from "./doubt.js";
+export { type Doubt, shellWord } from "./doubt.js";
 export { ENCODINGS, type Encoding } from "./encoding.js";
 export { FileEngine } from "./engine.js";
 export { type Expression, parseExpression } from "./expression.js";

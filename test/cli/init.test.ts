@@ -25,6 +25,8 @@ test("from a file: thresholds found, what is not known marked; check and replay 
   expect(text).toContain("currency: EUR  # FILL IN: no currency was found, EUR is a guess");
   expect(text).toContain("warning: the orders span 89 days, the window is 365");
   expect(parseConfig(text).config.models).toMatchObject([{ use: "threebands", edges: { recency: ["30d", "60d"] } }]);
+  expect(text).toContain("# orders.csv was read as 90 rows");
+  expect(text).toMatch(/^# {3}customer {2}customer$/m);
   // Every model that stands by loads, too.
   const all = text.replace(/^ {2}# (- use: .*| {2,4}\w+:.*)$/gm, "  $1");
   expect(parseConfig(all).config.models).toHaveLength(4);
