@@ -1,13 +1,25 @@
 /** `tidemark explain`: why a customer is where it is, from a running engine or from files. */
 import { Command } from "commander";
+import { suggestModel } from "../../runtime/config/index.js";
 import { FatalError, InputError } from "../../runtime/errors.js";
 import { type Explanation, explain } from "../../runtime/explain.js";
+import type { Settings } from "../../runtime/settings.js";
 import { partitionOf } from "../../runtime/subjects.js";
-import { BATCH_BYTES, BATCH_EVENTS, Batcher, FileReader, instantText, Replay } from "../file/index.js";
+import {
+  BATCH_BYTES,
+  BATCH_EVENTS,
+  Batcher,
+  type FileItem,
+  FileReader,
+  instantText,
+  type ReadTally,
+  Replay,
+} from "../file/index.js";
 import { apiAddress } from "../http/client.js";
 import { describeExplanation, type ExplanationDescription } from "../http/explanation.js";
 import { explanationLines } from "./explainscreen.js";
 import { loadKernel } from "./kernel.js";
+import { measureFiles, readyUnder } from "./measured.js";
 import {
   addFileOptions,
   configOption,
@@ -18,6 +30,7 @@ import {
   urlOption,
   wholeNumber,
 } from "./options.js";
+import { noteDoubts } from "./reading.js";
 import { counted, err, out, percent, printable, progress } from "./terminal.js";
 import { understand } from "./understanding.js";
 
@@ -129,6 +142,52 @@ function unknown(customer: string, where: string): InputError {
   );
 }
 
+interface OrderedFiles {
+  readonly settings: Settings;
+  /** The items up to `until`, in order of time. */
+  items(until: number): AsyncGenerator<readonly FileItem[], void, undefined>;
+  readonly tally: ReadTally;
+  close(): Promise<void>;
+}
+
+/** The files under the configuration; without one under thirds of their customers, as `replay` counts them. */
+async function orderedFiles(files: readonly string[], flags: Flags, signal: AbortSignal): Promise<OrderedFiles> {
+  const loaded = loadConfig(flags.config);
+  if (loaded.file === null) {
+    const measured = await measureFiles(files, flags, signal, ["threebands"], loaded);
+    noteDoubts(err, measured.readings);
+    const { config: model } = suggestModel("threebands", measured.currency, measured.measures);
+    return {
+      settings: readyUnder(loaded.config, [model]),
+      async *items(until) {
+        for await (const items of measured.items()) yield items.filter(({ time }) => time <= until);
+      },
+      tally: measured.tally,
+      close: () => measured.close(),
+    };
+  }
+  const { settings } = loaded;
+  const source = settings.sources[sourceNumber(settings, flags.source)];
+  const understanding = await understand(files, flags, source, err, signal);
+  noteDoubts(err, understanding.readings);
+  const reader = new FileReader({
+    ...understanding.options,
+    settings,
+    source,
+    signal,
+    progress: (share, rows) =>
+      progress.show(() => `reading ${share === null ? "" : `${percent(share, 1)}, `}${counted(rows, "row")}`),
+  });
+  return {
+    settings,
+    async *items(until) {
+      for await (const items of reader.items()) yield items.filter(({ time }) => time <= until);
+    },
+    tally: reader.tally,
+    close: () => understanding.close(),
+  };
+}
+
 /** The same kernel over the files, of the customer's partition alone. */
 async function fromFiles(
   customer: string,
@@ -136,19 +195,9 @@ async function fromFiles(
   flags: Flags,
   signal: AbortSignal,
 ): Promise<Explanation> {
-  const settings = { ...loadConfig(flags.config).settings, clock: "event" as const };
+  const ordered = await orderedFiles(files, flags, signal);
+  const settings = { ...ordered.settings, clock: "event" as const };
   const source = sourceNumber(settings, flags.source);
-  const until = Math.min(flags.at ?? Number.POSITIVE_INFINITY, flags.until ?? Number.POSITIVE_INFINITY);
-  const understanding = await understand(files, flags, settings.sources[source], err, signal);
-  const reader = new FileReader({
-    ...understanding.options,
-    settings,
-    source: settings.sources[source],
-    until: Number.isFinite(until) ? until : undefined,
-    signal,
-    progress: (share, rows) =>
-      progress.show(() => `reading ${share === null ? "" : `${percent(share, 1)}, `}${counted(rows, "row")}`),
-  });
   const wanted = partitionOf(customer, settings.partitions);
   const replayed = new Replay({ wasm: loadKernel(), settings, source });
   const batcher = new Batcher({
@@ -157,16 +206,16 @@ async function fromFiles(
     bytesMax: Math.min(BATCH_BYTES, settings.messageBytesMax),
   });
   try {
-    for await (const items of reader.items()) {
+    for await (const items of ordered.items(flags.at ?? Number.POSITIVE_INFINITY)) {
       signal.throwIfAborted();
       for (const item of items)
         if (item.partition === wanted) for (const message of batcher.add(item)) replayed.apply(message);
     }
   } finally {
-    await understanding.close();
+    await ordered.close();
   }
   for (const message of batcher.flush()) replayed.apply(message);
-  const end = flags.at ?? flags.until ?? reader.tally.last;
+  const end = flags.at ?? flags.until ?? ordered.tally.last;
   if (end !== null) replayed.tick(end);
   const history = replayed.partitions[wanted]?.history(customer);
   if (history === undefined)

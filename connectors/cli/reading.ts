@@ -6,6 +6,15 @@ export function printReading(terminal: Terminal, reading: Reading): void {
   for (const line of readingLines(terminal, reading)) terminal.print(line);
 }
 
+/** On stderr, where the result alone goes to stdout: what was taken without being sure, by file. */
+export function noteDoubts(terminal: Terminal, readings: readonly Reading[]): void {
+  for (const { file, doubts } of readings) {
+    if (doubts.length === 0) continue;
+    terminal.note(terminal.style("bold", `Not sure of ${printable(file)}`));
+    for (const doubt of doubts) for (const line of doubtLines(terminal, doubt, terminal.columns)) terminal.note(line);
+  }
+}
+
 export function readingLines(terminal: Terminal, reading: Reading): string[] {
   const bold = (text: string) => terminal.style("bold", text);
   const dim = (text: string) => terminal.style("dim", text);

@@ -15,6 +15,7 @@ import { instantText } from "../file/index.js";
 import { type MeasuredFiles, type MeasuredFlags, measureFiles, sizesOf } from "./measured.js";
 import { addFileOptions, configOption } from "./options.js";
 import { painted } from "./paint.js";
+import { noteDoubts, readingJson } from "./reading.js";
 import { counted, err, out, progress } from "./terminal.js";
 
 interface Flags extends MeasuredFlags {
@@ -55,10 +56,12 @@ async function suggest(files: readonly string[], flags: Flags, signal: AbortSign
   progress.clear();
   const models = suggested(measured, flags.model === undefined ? READY_NAMES : [flags.model]);
   const warnings = measuresWarnings(measured.measures);
+  if (flags.json !== true) noteDoubts(err, measured.readings);
   if (flags.json === true) {
     const answer = {
       at: measured.end === null ? null : instantText(measured.end),
       customers: measured.measures.recency.length,
+      reading: measured.readings.map(readingJson),
       warnings,
       models: models.map(({ config, sizes, warnings: own }) => ({ model: config, segments: sizes, warnings: own })),
     };
