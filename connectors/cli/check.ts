@@ -60,7 +60,8 @@ export function checkCommand(signal: AbortSignal): Command {
     .addHelpText(
       "after",
       `
-Exit code 0: it can work; 1: it can't, every mistake is listed with its line, or a message would be dead-lettered.
+Exit code 0: it can work; 1: it can't, every mistake is listed with its line,
+or a message would be dead-lettered.
 
 Examples:
   $ tidemark check

@@ -221,6 +221,8 @@ export class Checkpointer {
 
   /** The same for the last time, where something has changed; `run` must have ended. */
   async takeLast(signal: AbortSignal): Promise<void> {
+    // The end of the one under way left a call behind, which is nearly always answered at once.
+    await within(STORE_MS_MAX, this.#late, signal);
     if (this.#options.partition.position.sequence !== this.#sequence) await this.take(signal);
   }
 

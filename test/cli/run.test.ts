@@ -104,7 +104,7 @@ test("publish and simulate: silent or live, repeats dropped, and replay --nats s
     expect(result).toMatchObject({ code: 0, stderr: "" });
     return result.stdout;
   };
-  expect(await publish()).toMatch(/^Published 200 events in \d+ messages, silent\.\n {2}then a tick in 8 partitions/);
+  expect(await publish()).toMatch(/\nPublished 200 events in \d+ messages, silent\.\n {2}then a tick in 8 partitions/);
   expect(JSON.parse(await publish("--json"))).toMatchObject({ events: 200, messages: 8, repeated: 8, silent: true });
   await eventually(async () => (await counts(page)) === 40);
   const silent = await tidemark(["tail", "--url", page, "--silent", "--recent", "3", "--limit", "3"]);

@@ -168,6 +168,7 @@ describe.each(serverVersions)("recovery on nats-server $version", ({ binary }) =
       expect((await settled(first))[0]?.checkpoint).toMatchObject({ restores: 1, fallbacks: 1 });
       expect(notes.join("\n")).toContain("CHECKPOINT_CORRUPT");
       expect(readdirSync(join(folder, "t", "0")).filter((name) => name.endsWith(".bad"))).toHaveLength(1);
+      await saved(first);
       await stop();
       for (const path of files()) truncateSync(path, 1_000);
       const second = await start(settings);
