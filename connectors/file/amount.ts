@@ -141,8 +141,8 @@ const DECIMALS = [".", ","] as const;
 
 /**
  * Tells the forms of a column, one text at a time, in constant memory. Texts that are empty are passed over. A mark
- * is decimal or thousands; while both readings are left, the form's `group` is what was seen and no more, so that a
- * later text that would tell them apart fails to read instead of being misread.
+ * is decimal or thousands; the form's `group` is what was seen and no more, so that a later text that would tell the
+ * readings apart fails to read instead of being misread.
  */
 export class AmountJudge {
   /** By decimal mark: every text so far reads under it; some text needs the other mark between thousands. */
@@ -172,17 +172,15 @@ export class AmountJudge {
   /** None, one, or two: then both give every text the same value, or `doubt` is one that they don't. */
   forms(): AmountForm[] {
     if (this.#texts === 0) return [];
-    const alive = DECIMALS.filter((decimal) => this.#alive[decimal]);
-    if (alive.length === 1) return alive.map((decimal) => ({ decimal, group: this.#group(decimal) ?? other(decimal) }));
     // A doubt is a mark before three digits, and money has seldom three decimals.
-    return alive
-      .map((decimal) => ({ decimal, group: this.#group(decimal) ?? "" }))
+    return DECIMALS.filter((decimal) => this.#alive[decimal])
+      .map((decimal) => ({ decimal, group: this.#group(decimal) }))
       .sort((a, b) => Number(this.#grouped[b.decimal]) - Number(this.#grouped[a.decimal]));
   }
 
-  #group(decimal: "." | ","): AmountForm["group"] | undefined {
+  #group(decimal: "." | ","): AmountForm["group"] {
     if (this.#grouped[decimal]) return other(decimal);
-    return this.#apostrophe ? "'" : this.#space ? " " : undefined;
+    return this.#apostrophe ? "'" : this.#space ? " " : "";
   }
 }
 
