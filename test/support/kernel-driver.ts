@@ -35,8 +35,8 @@ const modules = new Map<Build, WebAssembly.Module>();
 
 /** The compiled kernel of `dist/core`. */
 export function kernelModule(build: Build): WebAssembly.Module {
-  const known = modules.get(build);
-  if (known !== undefined) return known;
+  const found = modules.get(build);
+  if (found !== undefined) return found;
   const file = resolve(import.meta.dirname, "../../dist/core", FILES[build]);
   if (!existsSync(file)) throw new Error(`${file} is missing: run \`npm run build\` first`);
   const module = new WebAssembly.Module(readFileSync(file));
@@ -44,8 +44,18 @@ export function kernelModule(build: Build): WebAssembly.Module {
   return module;
 }
 
-/** The configuration of a person who wrote these words. */
+/** The configuration of a person who wrote these words: the same settings for the same models in any number of runs. */
 export function settingsOf(models: readonly ModelWords[], words: SettingsWords, more: object = {}): Settings {
+  const rest = JSON.stringify([words, more]);
+  const made = known.get(models) ?? new Map<string, Settings>();
+  known.set(models, made);
+  const settings = made.get(rest) ?? newSettings(models, words, more);
+  made.set(rest, settings);
+  return settings;
+}
+const known = new WeakMap<readonly ModelWords[], Map<string, Settings>>();
+
+function newSettings(models: readonly ModelWords[], words: SettingsWords, more: object): Settings {
   const { clock, horizon, parkFor, parkedMax, futureTolerance, channel, guests, anonymous, currencies, status } = words;
   const fields = ["id", "customer", "time", "amount", "channel", "currency", "kind", "order", "version", "test"];
   const source = {
