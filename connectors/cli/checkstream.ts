@@ -142,14 +142,14 @@ export function printSample(terminal: Terminal, origin: string, sample: Sample, 
   const kept = streams.reduce((sum, stream) => sum + stream.messages, 0);
   const where = streams.length === 0 ? "heard while listening" : `of ${count(kept)} in ${namesOf(sample)}`;
   const [first, last] = [messages[0]?.stamp ?? 0, messages.at(-1)?.stamp ?? 0];
-  terminal.print(`${terminal.style("bold", counted(messages.length, "message"))} ${where}, read as ${origin} says`);
+  terminal.print(`${terminal.style("bold", counted(messages.length, "message"))} ${where}, read by ${origin}`);
   terminal.print(`  ${instantText(first)} to ${instantText(last)}`);
   if (isCut)
     terminal.print(
       `  ${terminal.style("yellow", "fewer than asked for:")} the others looked at are of other subjects, or too large`,
     );
   terminal.print();
-  terminal.print(verdict(terminal, trial));
+  for (const line of wrapped(verdict(terminal, trial), Math.max(40, terminal.columns))) terminal.print(line);
   terminal.print();
   for (const line of eventLines(terminal, trial)) terminal.print(line);
   for (const finding of trial.dead) {

@@ -49,7 +49,7 @@ describe.each(serverVersions)("tidemark check --nats on nats-server $version", (
     await broker.publishStored("shop._control", text.encode('{"type":"tick"}'));
     const fine = await check();
     expect(fine.code).toBe(0);
-    expect(fine.stdout).toContain("6 messages of 6 in stream SHOP, read as tidemark.yaml says");
+    expect(fine.stdout).toContain("6 messages of 6 in stream SHOP, read by tidemark.yaml");
     expect(fine.stdout).toContain("Of 5 items: 2 taken, 3 left out, 0 dead-lettered; 1 control message besides.");
     expect(fine.stderr).toBe("");
 
