@@ -147,10 +147,35 @@ export async function readingOf(path: string, options: ReadingOptions, name = pa
       firstRow: first,
       text,
     })),
-    doubts: settled.doubts,
+    doubts: [...settled.doubts, ...clockDoubts(survey, columns, header, used)],
     currency: settled.currency,
     mapping,
   };
+}
+
+const CLOCK = /^\d{1,2}:\d{2}(?::\d{2})?(?: ?[ap]\.?m\.?)?$/i;
+
+/** Dates without a time of day, beside a column that holds one. */
+function clockDoubts(
+  { first }: Survey,
+  { fields }: Columns,
+  header: readonly string[],
+  used: ReadonlySet<number>,
+): Doubt[] {
+  if (first === null || /\d[:T]\d/.test(first.cells[fields.time] ?? "")) return [];
+  const at = header.findIndex((_, i) => !used.has(i) && CLOCK.test((first.cells[i] ?? "").trim()));
+  if (at < 0) return [];
+  return [
+    {
+      about: "date",
+      seen: `column ${header[at]} holds a time of day, ${first.cells[at]?.trim()}, that is not read`,
+      readings: [
+        { reads: "each order is placed at midnight of its date", option: "" },
+        { reads: "at that time, once both stand in one column of the file", option: "" },
+      ],
+      stops: false,
+    },
+  ];
 }
 
 function fieldsOf(
