@@ -479,13 +479,15 @@ export class PartitionOwner {
     ledger.checkReached(partition.recordNumber);
     const changed = partition.settings.version !== settings.version;
     if (changed && applyModel === "no") throw modelChanged(streams.partition, partition.settings, settings);
+    // With the position in its id: the broker remembers for a while what the input may have lost since.
+    const { sequence } = partition.position;
     if (unrecorded || changed)
       await this.#publishControl(
         modelMessage(settings, applyModel === "silent"),
-        `model-${settings.version}-${partition.position.sequence}`,
+        `model-${settings.version}-${sequence}`,
         signal,
       );
-    if (!partition.live) await this.#publishControl(controlMessage({ type: "live" }), "live", signal);
+    if (!partition.live) await this.#publishControl(controlMessage({ type: "live" }), `live-${sequence}`, signal);
     this.#state = "running";
     this.#serveReaders();
     this.#ticker.start();

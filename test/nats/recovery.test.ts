@@ -97,6 +97,8 @@ describe.each(serverVersions)("recovery on nats-server $version", ({ binary }) =
   /** First orders, checkpoint, more orders, checkpoint. */
   const twoCheckpoints = async (settings: Settings) => {
     const engine = await start(settings);
+    // Its control messages are the first of the input.
+    await settled(engine);
     await publish(broker, settings, orders.slice(0, 500));
     await saved(engine);
     await publish(broker, settings, orders.slice(500, 800));
