@@ -2,6 +2,7 @@
 import { performance } from "node:perf_hooks";
 import { loadKernel } from "../connectors/cli/kernel.js";
 import { compileSettings } from "../runtime/config/index.js";
+import { TICK_FIRES_MAX } from "../runtime/control.js";
 import { FULL, Kernel, MORE } from "../runtime/kernel.js";
 import type { Settings } from "../runtime/settings.js";
 
@@ -142,7 +143,7 @@ export function drain(kernel: Kernel, instant: number, sequence: number): number
   let longest = 0;
   do {
     const started = performance.now();
-    kernel.beginTick(instant, sequence);
+    kernel.beginTick(instant, sequence, TICK_FIRES_MAX);
     while (kernel.tick() === MORE);
     longest = Math.max(longest, performance.now() - started);
   } while (kernel.overdue !== null);

@@ -67,9 +67,8 @@ export const DONE: i32 = 0;
 export const MORE: i32 = 1; // take the output and call again
 export const FULL: i32 = 2; // a region is full; nothing of the event at hand was written
 
-/** More due (instant, customer) pairs that an event fires, and a tick. */
+/** More due (instant, customer) pairs that an event fires. */
 const FIRE_EVENT: u32 = 8;
-const FIRE_TICK: u32 = 1024;
 
 const HEADER_BYTES: usize = 24;
 
@@ -286,15 +285,15 @@ function applyItem(done: Item): void {
 }
 
 /**
- * Begins a tick stamped (clock event: timed) `instant`: the clock moves on, and `tick` fires what is due.
- * `sequence` is its input position.
+ * Begins a tick stamped (clock event: timed) `instant`: the clock moves on, and `tick` fires up to `most` (instant,
+ * customer) pairs that are due. `sequence` is its input position.
  */
-export function beginTick(instant: f64, sequence: f64): void {
+export function beginTick(instant: f64, sequence: f64, most: u32): void {
   underWay.openMessage(sequence, false, 0, 0);
   if (<i64>instant > S.clock) S.clock = <i64>instant;
   S.messages++;
   S.ticks++;
-  fires = FIRE_TICK;
+  fires = most;
 }
 
 /** Fires what the tick may fire. DONE or MORE. */
@@ -310,9 +309,8 @@ export function fireAll(): void {
 
 /** Counts a message that the runtime handled itself, moves the clock by its stamp, and fires like an event. */
 export function beginControl(stamp: f64, sequence: f64): void {
-  beginTick(S.clockKind == CLOCK_BROKER ? stamp : 0, sequence);
+  beginTick(S.clockKind == CLOCK_BROKER ? stamp : 0, sequence, FIRE_EVENT);
   S.ticks--;
-  fires = FIRE_EVENT;
 }
 
 /**

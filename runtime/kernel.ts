@@ -244,8 +244,9 @@ export class Kernel {
     return status;
   }
 
-  beginTick(instant: number, sequence: number): void {
-    this.#call("beginTick", instant, sequence);
+  /** Begins a tick that fires up to so many due customers. */
+  beginTick(instant: number, sequence: number, fires: number): void {
+    this.#call("beginTick", instant, sequence, fires);
   }
 
   /** Begins a control message other than a tick. */

@@ -306,7 +306,7 @@ export class Partition {
       return;
     }
     const { stamp, sequence } = message;
-    if (control.type === "tick") this.#kernel.beginTick(control.time ?? stamp, sequence);
+    if (control.type === "tick") this.#kernel.beginTick(control.time ?? stamp, sequence, control.fires);
     else this.#kernel.beginControl(stamp, sequence);
     // What fell due before is history, too: it fires silently, however long ago the last order was.
     if (control.type === "live") this.#kernel.fireAll();

@@ -143,11 +143,7 @@ export class PartitionOwner {
       now: Date.now,
       ...(options.turns === undefined ? {} : { turns: options.turns }),
       view: () => this.#tickView(),
-      publish: (time) =>
-        broker.publishStored(
-          streams.control,
-          controlMessage(time === undefined ? { type: "tick" } : { type: "tick", time }),
-        ),
+      publish: (tick) => broker.publishStored(streams.control, controlMessage({ type: "tick", ...tick })),
     });
   }
 

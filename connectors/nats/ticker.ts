@@ -3,7 +3,11 @@
  * publishes a tick, which the broker stamps; never a second one before the first was applied, and at most one in
  * `tickMs`. While due things still wait (`overdue`), the next tick follows as soon as all output is stored.
  * An idle partition with nothing due publishes nothing.
+ *
+ * A live order waits for the tick before it, so a tick says how many it fires: as many as were stored in some
+ * milliseconds before.
  */
+import { TICK_FIRES_MAX } from "../../runtime/control.js";
 import type { Clock } from "../../runtime/settings.js";
 import { TURN_MS_MAX, Turns } from "./turns.js";
 
@@ -16,12 +20,19 @@ export interface TickView {
   readonly inFlight: number;
 }
 
+export interface Tick {
+  /** Due customers that it fires at most. */
+  readonly fires: number;
+  /** T, under `clock: event`. */
+  readonly time?: number;
+}
+
 export interface TickerOptions {
   readonly clock: Clock;
   readonly tickMs: number;
   readonly view: () => TickView;
-  /** Publishes a tick and gives its sequence; `time` is set under `clock: event`. */
-  readonly publish: (time?: number) => Promise<number>;
+  /** Publishes a tick and gives its sequence. */
+  readonly publish: (tick: Tick) => Promise<number>;
   /** Wall clock in ms. */
   readonly now: () => number;
   /** Of those that share the thread; default: alone. */
@@ -30,6 +41,10 @@ export interface TickerOptions {
 
 /** Samples of how far the broker's clock is ahead of ours. */
 const SAMPLES_MAX = 16;
+/** What a tick fires: to begin with, and at least. */
+const FIRES = { first: 256, least: 64 };
+/** From its publishing until all that it brought is stored: in less, the next one fires twice as many; in more, half. */
+const DRAIN_MS = { least: 5, most: 10 };
 /** Node's timers end at 2^31 ms; and a clock that is set anew is noticed after this long. */
 const WAIT_MS_MAX = 600_000;
 
@@ -43,6 +58,9 @@ export class Ticker {
   /** Sequence of the last tick: no other one before it was applied. */
   #sequence = 0;
   #publishedAt = Number.NEGATIVE_INFINITY;
+  #fires = FIRES.first;
+  /** What the last tick brought is not known to be stored yet. */
+  #draining = false;
   #skews: number[] = [];
   #count = 0;
   #waitsSince: number | undefined;
@@ -89,9 +107,12 @@ export class Ticker {
     const seen = view();
     if (seen.sequence < this.#sequence) return; // the last one is still on its way
     if (seen.overdue !== null) {
-      if (seen.inFlight === 0) this.#tickInTurn(clock === "event" ? seen.clock : undefined);
+      if (seen.inFlight > 0) return;
+      this.#learn();
+      this.#tickInTurn(clock === "event" ? seen.clock : undefined);
       return;
     }
+    this.#draining = false;
     clearTimeout(this.#timer);
     this.#endWait();
     if (seen.inFlight === 0) this.#turns.leave(this.#ask);
@@ -115,12 +136,23 @@ export class Ticker {
     this.#later(TURN_MS_MAX);
   }
 
+  /** A tick that fired all that it might is stored: how long it took says what the next one may fire. */
+  #learn(): void {
+    if (!this.#draining) return;
+    this.#draining = false;
+    const took = this.#options.now() - this.#publishedAt;
+    if (took > DRAIN_MS.most) this.#fires = Math.max(FIRES.least, this.#fires / 2);
+    else if (took < DRAIN_MS.least) this.#fires = Math.min(TICK_FIRES_MAX, this.#fires * 2);
+  }
+
   async #tick(time?: number): Promise<void> {
     this.#publishing = true;
     this.#publishedAt = this.#options.now();
     try {
-      this.#sequence = await this.#options.publish(time);
+      const fires = this.#fires;
+      this.#sequence = await this.#options.publish(time === undefined ? { fires } : { fires, time });
       this.#count++;
+      this.#draining = true;
     } catch {
       // The broker is away, or full: nothing is lost by ticking later.
       this.#later(this.#options.tickMs);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Ticker, type TickView } from "../../connectors/nats/ticker.js";
+import { type Tick, Ticker, type TickView } from "../../connectors/nats/ticker.js";
 import { TURN_MS_MAX, Turns } from "../../connectors/nats/turns.js";
 import type { Clock } from "../../runtime/settings.js";
 
@@ -15,7 +15,7 @@ function bench(clock: Clock = "broker", skew = 0, turns = new Turns()) {
     nextDue: null,
     inFlight: 0,
   };
-  const published: { at: number; time: number | undefined }[] = [];
+  const published: (Tick & { at: number })[] = [];
   let last = 10;
   const ticker = new Ticker({
     clock,
@@ -23,8 +23,8 @@ function bench(clock: Clock = "broker", skew = 0, turns = new Turns()) {
     now: Date.now,
     turns,
     view: () => view,
-    publish: async (time) => {
-      published.push({ at: Date.now(), time });
+    publish: async (tick) => {
+      published.push({ at: Date.now(), ...tick });
       return ++last;
     },
   });
@@ -58,7 +58,7 @@ describe("the ticker", () => {
     view.nextDue = 1_005_000;
     ticker.start();
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(published).toEqual([{ at: 1_005_001, time: undefined }]);
+    expect(published).toEqual([{ at: 1_005_001, fires: 256 }]);
     await apply({ nextDue: null });
     await vi.advanceTimersByTimeAsync(60_000);
     expect(published).toHaveLength(1);
@@ -100,6 +100,30 @@ describe("the ticker", () => {
     expect(published).toHaveLength(3);
   });
 
+  test("a tick fires as many as were stored in some milliseconds before, within limits", async () => {
+    const { view, ticker, published, apply } = bench();
+    view.overdue = 999_000;
+    ticker.start();
+    /** What the last tick fired is stored so many milliseconds after it was published. */
+    const storedAfter = async (...each: number[]) => {
+      for (const ms of each) {
+        await vi.advanceTimersByTimeAsync(ms);
+        await apply();
+      }
+      return published.at(-1)?.fires;
+    };
+    expect(await storedAfter(7, 5, 10)).toBe(256);
+    expect(await storedAfter(1)).toBe(512);
+    expect(await storedAfter(4, 4, 4)).toBe(1024);
+    expect(await storedAfter(11, 40)).toBe(256);
+    expect(await storedAfter(100, 100, 100, 100)).toBe(64);
+    // What did not fire all that it might says nothing.
+    await vi.advanceTimersByTimeAsync(1);
+    await apply({ overdue: null, nextDue: Date.now() + 1_000 });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(published.at(-1)?.fires).toBe(64);
+  });
+
   test("under the events' clock it only drains, at the clock where the partition is", async () => {
     const { view, ticker, published, apply } = bench("event");
     view.nextDue = 950_000;
@@ -108,14 +132,14 @@ describe("the ticker", () => {
     expect(published).toHaveLength(0);
     view.overdue = 899_000;
     ticker.consider();
-    expect(published).toEqual([{ at: 1_060_000, time: 900_000 }]);
+    expect(published).toEqual([{ at: 1_060_000, fires: 256, time: 900_000 }]);
     await apply({ clock: 900_000, overdue: null });
     await vi.advanceTimersByTimeAsync(60_000);
     expect(published).toHaveLength(1);
   });
 
   test("waits for the ticks of others, at most for their turn, and tells for how long", async () => {
-    const turns = new Turns();
+    const turns = new Turns(1);
     const first = bench("broker", 0, turns);
     const second = bench("broker", 0, turns);
     // Much is overdue in both; what the first one's tick brings is never stored.

@@ -17,7 +17,7 @@ function taker(turns: Turns, name: string, got: string[]): () => void {
 }
 
 test("who waits gets the turn in the order of asking, whoever asks anew comes last", () => {
-  const turns = new Turns();
+  const turns = new Turns(1);
   const got: string[] = [];
   const [a, b, c] = ["a", "b", "c"].map((name) => taker(turns, name, got)) as [() => void, () => void, () => void];
   for (const who of [a, b, c, b]) who();
@@ -33,7 +33,7 @@ test("who waits gets the turn in the order of asking, whoever asks anew comes la
 });
 
 test("who leaves waits no longer, and hands its turn on", () => {
-  const turns = new Turns();
+  const turns = new Turns(1);
   const got: string[] = [];
   const [a, b, c] = ["a", "b", "c"].map((name) => taker(turns, name, got)) as [() => void, () => void, () => void];
   for (const who of [a, b, c]) who();
@@ -43,7 +43,7 @@ test("who leaves waits no longer, and hands its turn on", () => {
 });
 
 test("who does not get on holds the others up for no longer than the turn lasts", () => {
-  const turns = new Turns();
+  const turns = new Turns(1);
   const got: string[] = [];
   const [a, b] = ["a", "b"].map((name) => taker(turns, name, got)) as [() => void, () => void];
   for (const who of [a, b]) who();
@@ -56,7 +56,7 @@ test("who does not get on holds the others up for no longer than the turn lasts"
 });
 
 test("who waits but can't go on just now is passed over", () => {
-  const turns = new Turns();
+  const turns = new Turns(1);
   const got: string[] = [];
   const [a, c] = ["a", "c"].map((name) => taker(turns, name, got)) as [() => void, () => void];
   let ready = true;
@@ -70,4 +70,22 @@ test("who waits but can't go on just now is passed over", () => {
   ready = true;
   turns.pass(c);
   assert.deepEqual(got, ["a", "c", "b"]);
+});
+
+test("two have their turn at a time; one who takes it again keeps it, and only the longest loses it", () => {
+  const turns = new Turns(2);
+  const got: string[] = [];
+  const [a, b, c, d] = ["a", "b", "c", "d"].map((name) => taker(turns, name, got)) as (() => void)[];
+  if (!a || !b || !c || !d) throw new Error("four were made");
+  for (const who of [a, b, c, d]) who();
+  assert.deepEqual(got, ["a", "b"]);
+  turns.pass(b);
+  assert.deepEqual(got, ["a", "b", "c"]);
+  vi.advanceTimersByTime(TURN_MS_MAX - 1);
+  a();
+  vi.advanceTimersByTime(1);
+  // c has held it for long enough, a has begun anew.
+  d();
+  b();
+  assert.deepEqual(got, ["a", "b", "c", "a", "d"]);
 });

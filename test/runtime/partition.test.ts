@@ -233,6 +233,14 @@ describe("bounded firing", () => {
     assert.equal(partition.overdue, EPOCH + 30 * DAY);
   });
 
+  test("a tick fires as many as it says, up to 1,024", () => {
+    const partition = wave();
+    const tick = (fires: unknown) => all(partition, control({ type: "tick", fires }, EPOCH + 31 * DAY));
+    expect([1, 64, null].map((fires) => moves(tick(fires)).length)).toEqual([1, 64, 1_024]);
+    const reasons = [0, 1.5, "all", 1_025].map((fires) => dead(tick(fires))[0]?.reason);
+    expect(reasons).toEqual(["wrongType", "wrongType", "wrongType", "overLimit"]);
+  });
+
   test("a tick fires 1,024, and each migration has its own instant", () => {
     const partition = wave();
     const first = moves(all(partition, control({ type: "tick" }, EPOCH + 31 * DAY)));
