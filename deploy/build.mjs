@@ -14,7 +14,7 @@ const BUILT = [
   ["dist/bench/scan.wasm", "bench/core", "core", "asconfig.json"],
   ["dist/runtime", "runtime"],
   ["dist/connectors", "connectors"],
-  ["dist/bench/main.js", "bench"],
+  ["dist/bench", "bench"],
 ];
 /** What npm itself writes at the end of an install. */
 const INSTALLED = join(ROOT, "node_modules/.package-lock.json");
