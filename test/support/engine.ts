@@ -46,19 +46,13 @@ export async function allLedgerLines(broker: Broker, settings: Settings): Promis
 
 /** Waits until everything in the input was applied and everything it caused is stored. */
 export async function settled(engine: Engine, msMax = 45_000): Promise<OwnerStatus[]> {
-  let found: OwnerStatus[] = [];
   const isSettled = (p: OwnerStatus) =>
     p.state === "running" && p.live && p.position >= p.streamLast && p.overdue === null && p.ledgerInFlight === 0;
-  await expect
-    .poll(
-      async () => {
-        found = (await engine.status()) as OwnerStatus[];
-        return found.filter(isSettled).length;
-      },
-      { timeout: msMax, interval: 50 },
-    )
-    .toBe(partitionStreams(engine.settings).length);
-  return found;
+  for (const end = performance.now() + msMax; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    const found = (await engine.status()) as OwnerStatus[];
+    if (found.filter(isSettled).length === partitionStreams(engine.settings).length) return found;
+    if (performance.now() > end) throw new Error(`not settled within ${msMax} ms: ${JSON.stringify(found)}`);
+  }
 }
 
 /** Waits until the engine calls itself ready: its workers report several times a second. Says which checks are not met. */
