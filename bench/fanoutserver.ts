@@ -19,13 +19,13 @@ const records = shop.outputs
 let wanted = 0;
 let wake = () => {};
 
-async function* read(_partition: number, from: number, signal: AbortSignal): AsyncGenerator<LedgerEntry> {
+async function* read(_partition: number, from: number, signal: AbortSignal): AsyncGenerator<readonly LedgerEntry[]> {
   for (let number = from; !signal.aborted; number++) {
     while (number > wanted) await new Promise<void>((resolve) => (wake = resolve));
     // As fast as the slowest client takes it: nobody is closed as slow, and nothing is left out.
     if (number % BURST === 0) while (edge.stats().queueBytesLargest > 128 * 1024) await turn();
     const { subject, body } = records[number % records.length] as (typeof records)[number];
-    yield { partition: 0, number, subject, body, headers: {}, time: 0 };
+    yield [{ partition: 0, number, subject, body, headers: {}, time: 0 }];
   }
 }
 

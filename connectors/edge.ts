@@ -110,8 +110,12 @@ export interface LedgerReader {
   /** Identifies the ledger (layout and creation): a resume position with another epoch is not recoverable. */
   epoch(): Promise<string>;
   bounds(partition: number): Promise<{ readonly first: number; readonly last: number }>;
-  /** Records of one partition in order from `from` on, then as they come, until the signal aborts. Pulled: bounded memory. */
-  read(partition: number, from: number, signal: AbortSignal): AsyncIterable<LedgerEntry>;
+  /**
+   * Records of one partition in order from `from` on, then as they come, until the signal aborts: those that came
+   * together at once. Numbers may jump at the start, where what was asked for has aged out: compare them. Pulled: bounded
+   * memory.
+   */
+  read(partition: number, from: number, signal: AbortSignal): AsyncIterable<readonly LedgerEntry[]>;
 }
 
 export interface Readiness {

@@ -8,6 +8,9 @@ import type { LedgerEntry, LedgerReader } from "../edge.js";
 export const KEPT_RECORDS_MAX = 50_000;
 export const KEPT_BYTES_MAX = 128 * 1024 * 1024;
 
+/** Given out at once. */
+const READ_RECORDS_MAX = 256;
+
 export class KeptLedger implements LedgerReader {
   readonly #partitions: Kept[];
 
@@ -46,11 +49,17 @@ export class KeptLedger implements LedgerReader {
   }
 
   /** Nothing comes behind the last record: then it waits until the signal aborts. */
-  async *read(partition: number, from: number, signal: AbortSignal): AsyncGenerator<LedgerEntry, void, undefined> {
+  async *read(
+    partition: number,
+    from: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly LedgerEntry[], void, undefined> {
     const kept = this.#kept(partition);
-    for (let number = Math.max(from, kept.first); number <= kept.last; number++) {
-      if (signal.aborted) return;
-      yield new Entry(partition, kept.at(number) as LedgerRecord);
+    for (let number = Math.max(from, kept.first); number <= kept.last && !signal.aborted; ) {
+      const entries: LedgerEntry[] = [];
+      for (; number <= kept.last && entries.length < READ_RECORDS_MAX; number++)
+        entries.push(new Entry(partition, kept.at(number) as LedgerRecord));
+      yield entries;
     }
     if (signal.aborted) return;
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));

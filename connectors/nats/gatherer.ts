@@ -99,7 +99,7 @@ export class Gatherer {
   async #follow(partition: number, copied: number, copies: readonly Copies[], signal: AbortSignal): Promise<void> {
     const { name } = this.#settings;
     let before: Copies | undefined;
-    for await (const entries of this.#ledger.readBatches(partition, copied + 1, signal)) {
+    for await (const entries of this.#ledger.read(partition, copied + 1, signal)) {
       for (const { isDead, run } of runsOf(entries, deadSubjects(name))) {
         const copy = copies[isDead ? 1 : 0] as Copies;
         // All before these records must be there when a copy of them says so.

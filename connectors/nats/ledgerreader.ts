@@ -5,8 +5,8 @@ import type { Broker } from "./broker.js";
 import { type StreamMessage, StreamReader } from "./reader.js";
 import { type PartitionStreams, streamState } from "./streams.js";
 
-/** Of one reader; a client behind holds no more than this. */
-const READ_MESSAGES_MAX = 512;
+/** Of one reader. A client behind holds no more than this, and no turn of the event loop gets more from a partition. */
+const READ_MESSAGES_MAX = 128;
 const READ_BYTES_MAX = 1_048_576;
 
 export class NatsLedgerReader implements LedgerReader {
@@ -35,18 +35,7 @@ export class NatsLedgerReader implements LedgerReader {
     return { first: first_seq, last: last_seq };
   }
 
-  /** Numbers may jump at the start, where what was asked for has aged out: compare them. */
-  async *read(partition: number, from: number, signal: AbortSignal): AsyncGenerator<LedgerEntry, void, undefined> {
-    for await (const entries of this.readBatches(partition, from, signal)) {
-      for (const entry of entries) {
-        if (signal.aborted) return;
-        yield entry;
-      }
-    }
-  }
-
-  /** As `read`, what came together at once. */
-  async *readBatches(
+  async *read(
     partition: number,
     from: number,
     signal: AbortSignal,

@@ -5,7 +5,7 @@ import type { Filter, MigrationEvent } from "./protocol.js";
 import type { TailRecord } from "./tail.js";
 
 /** Whether a record is wanted. Throws SyntaxError where its body is needed for that and is no JSON. */
-export type Wants = (record: Pick<TailRecord, "subject" | "event">) => boolean;
+export type Wants = (record: Pick<TailRecord, "words" | "event">) => boolean;
 
 /** Every field given must hold; `change` is `segment` and silent ones are left out unless asked for. */
 export function compileFilter(filter: Filter | undefined, silent: boolean): Wants {
@@ -26,29 +26,25 @@ export function compileFilter(filter: Filter | undefined, silent: boolean): Want
     has(cause, data.cause.kind);
   return (record) => {
     // Most of what a narrow filter leaves out is known by its subject, and need not be read for that.
-    if (!onSubject(record.subject)) return false;
+    if (!onSubject(record.words)) return false;
     const event = record.event();
     return event !== null && onEvent(event);
   };
 }
 
 /** False only where a migration's subject (see subjects.ts) shows that the filter does not want it. */
-function compileSubject(filter: Filter | undefined): (subject: string) => boolean {
+function compileSubject(filter: Filter | undefined): (words: readonly string[]) => boolean {
   const tokens = (names: ReadonlySet<string | null> | undefined) =>
     names && new Set([...names].map((name) => (name === null ? NULL_TOKEN : nameToken(name))));
   const model = tokens(setOf(filter?.model));
   const change = setOf<string>(filter?.change ?? "segment");
   const from = tokens(setOf(filter?.from));
   const to = tokens(setOf(filter?.to));
-  return (subject) => {
-    const words = subject.split(".");
-    return (
-      has(model, words[3] as string) &&
-      has(change, words[4] as string) &&
-      has(from, words[5] as string) &&
-      has(to, words[6] as string)
-    );
-  };
+  return (words) =>
+    has(model, words[3] as string) &&
+    has(change, words[4] as string) &&
+    has(from, words[5] as string) &&
+    has(to, words[6] as string);
 }
 
 /** The first name in the filter that the configuration does not know, as a sentence; undefined: all known. */

@@ -372,27 +372,34 @@ class Edge implements WebSocketEdge {
   }
 
   #broadcast(record: TailRecord): void {
-    const frames = { json: new Map<string, Buffer>(), msgpack: new Map<string, Buffer>() };
-    const send = (peer: Peer, id: string) => {
-      let frame = frames[peer.format].get(id);
-      if (frame === undefined) {
-        frame = frameOf(peer.format, migrationFrame(peer.format, id, this.#tail.position, record));
-        frames[peer.format].set(id, frame);
-      }
-      peer.queueFrame("migration", frame, this.#empty);
-      if (this.#waiting.size === 0) setImmediate(() => this.#flush());
-      this.#waiting.add(peer);
-    };
+    // Most records of a busy ledger are wanted by nobody, and those that are by many.
+    let frames: Map<string, Buffer> | undefined;
     for (const peer of this.#peers) {
       for (const subscription of peer.subscriptions.values()) {
         if (subscription.topic !== "migrations") continue;
         try {
-          subscription.deliver(record, send);
+          if (!subscription.takes(record)) continue;
+          frames ??= new Map();
+          this.#queue(peer, subscription.id, record, frames);
         } catch (error) {
           this.#fault(peer, error);
         }
       }
     }
+  }
+
+  /** `frames`: those of this record, by format and subscription. */
+  #queue(peer: Peer, id: string, record: TailRecord, frames: Map<string, Buffer>): void {
+    const { format } = peer;
+    const key = `${format} ${id}`;
+    let frame = frames.get(key);
+    if (frame === undefined) {
+      frame = frameOf(format, migrationFrame(format, id, this.#tail.position, record));
+      frames.set(key, frame);
+    }
+    peer.queueFrame("migration", frame, this.#empty);
+    if (this.#waiting.size === 0) setImmediate(() => this.#flush());
+    this.#waiting.add(peer);
   }
 
   /** What came in this turn goes out in one write a client: a write costs more than what it writes. */

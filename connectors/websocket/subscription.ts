@@ -33,16 +33,16 @@ export class MigrationSubscription {
     return encodePosition({ epoch: this.#tail.epoch, numbers: this.#numbers });
   }
 
-  /** A record at the ledger's end. `send` sends it at the common position, encoded at most once for all. */
-  deliver(record: TailRecord, send: (peer: Peer, subscription: string) => void): void {
+  /** Takes a record at the ledger's end. True where it is to be sent, at the tail's position. */
+  takes(record: TailRecord): boolean {
     if (this.#numbers !== undefined) {
       if (this.#live[record.partition] === true) this.#take(record);
       this.#settle();
-      return;
+      return false;
     }
-    if (!this.#wants(record)) return;
+    if (!this.#wants(record)) return false;
     this.#told = this.#tail.position;
-    send(this.#peer, this.id);
+    return true;
   }
 
   /** The newest wanted records still in memory, oldest first, at the position of the tail. */
@@ -118,12 +118,14 @@ export class MigrationSubscription {
     const next = () => (numbers[partition] ?? 0) + 1;
     if (signal.aborted || this.#tail.holds(partition, next())) return;
     try {
-      for await (const entry of ledger.read(partition, next(), signal)) {
-        if (entry.number < next()) continue;
-        if (entry.number > next()) throw new LedgerGapError(partition, next(), entry.number);
-        this.#take(this.#tail.record(entry));
-        if (!this.#peer.roomy) await this.#peer.drained();
-        if (!this.#peer.open || this.#tail.holds(partition, next())) return;
+      for await (const entries of ledger.read(partition, next(), signal)) {
+        for (const entry of entries) {
+          if (entry.number < next()) continue;
+          if (entry.number > next()) throw new LedgerGapError(partition, next(), entry.number);
+          this.#take(this.#tail.record(entry));
+          if (!this.#peer.roomy) await this.#peer.drained();
+          if (!this.#peer.open || this.#tail.holds(partition, next())) return;
+        }
       }
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -10,22 +10,35 @@ import type { LedgerEntry, LedgerReader } from "../edge.js";
 import { encodePosition } from "./position.js";
 import type { Format, Limits, MigrationEvent } from "./protocol.js";
 
-/** One ledger record with what is made of it at most once a turn, however many subscribers want it. */
+/** What is kept of a ledger record. */
+type KeptRecord = Pick<LedgerEntry, "partition" | "number" | "subject" | "body">;
+
+/**
+ * One ledger record with what is made of it at most once, however many subscribers want it. Its bytes are good until the
+ * next record comes.
+ */
 export class TailRecord {
   readonly partition: number;
   readonly number: number;
   readonly subject: string;
   readonly body: Uint8Array;
   readonly #isMigration: boolean;
+  #words: readonly string[] | undefined;
   #event: MigrationEvent | null | undefined;
   #packed: Uint8Array | undefined;
 
-  constructor(entry: LedgerEntry, migrationPrefix: string) {
-    this.partition = entry.partition;
-    this.number = entry.number;
-    this.subject = entry.subject;
-    this.body = entry.body;
-    this.#isMigration = entry.subject.startsWith(migrationPrefix);
+  constructor({ partition, number, subject, body }: KeptRecord, migrationPrefix: string) {
+    this.partition = partition;
+    this.number = number;
+    this.subject = subject;
+    this.body = body;
+    this.#isMigration = subject.startsWith(migrationPrefix);
+  }
+
+  /** Of the subject. */
+  get words(): readonly string[] {
+    this.#words ??= this.subject.split(".");
+    return this.#words;
   }
 
   /** The CloudEvent, null for a dead letter. Throws SyntaxError where the body is no JSON. */
@@ -39,12 +52,6 @@ export class TailRecord {
     if (format === "json") return this.body;
     this.#packed ??= encode(this.event());
     return this.#packed;
-  }
-
-  /** Keeps the bytes alone: the objects made of them are several times as large, and few ask again. */
-  forget(): void {
-    this.#event = undefined;
-    this.#packed = undefined;
   }
 }
 
@@ -127,11 +134,12 @@ export class LedgerTail {
   }
 
   recordAt(partition: number, number: number): TailRecord | undefined {
-    return this.#rings[partition]?.records.get(number);
+    const kept = this.#rings[partition]?.at(number);
+    return kept && this.record({ partition, number, ...kept });
   }
 
-  record(entry: LedgerEntry): TailRecord {
-    return new TailRecord(entry, this.#prefix);
+  record(kept: KeptRecord): TailRecord {
+    return new TailRecord(kept, this.#prefix);
   }
 
   get #ledger(): LedgerReader {
@@ -157,7 +165,9 @@ export class LedgerTail {
     );
     this.#position = undefined;
     this.#rings.length = 0;
-    for (const number of this.#numbers) this.#rings.push(new Ring(number + 1));
+    const { tailRecordsMax, tailBytesMax } = this.#limits;
+    const bytesMax = Math.floor(tailBytesMax / this.#ledger.partitions);
+    for (const number of this.#numbers) this.#rings.push(new Ring(number + 1, tailRecordsMax, bytesMax));
     const caughtUp = partitions.map((partition) => {
       const head = bounds[partition]?.last ?? 0;
       return new Promise<void>((resolve, reject) => {
@@ -174,19 +184,21 @@ export class LedgerTail {
     let burst = { records: 0, bytes: 0 };
     while (!signal.aborted) {
       try {
-        for await (const entry of this.#ledger.read(partition, this.#last(partition) + 1, signal)) {
-          if (signal.aborted) return;
-          if (entry.number <= this.#last(partition)) continue;
-          this.#take(entry);
-          reached(entry.number);
-          waitMs = RETRY_MS.first;
-          // A long run of records would keep the sockets from being written: give them their turn.
-          burst.records++;
-          burst.bytes += entry.body.length;
-          if (burst.records < BURST.records && burst.bytes < BURST.bytes) continue;
-          burst = { records: 0, bytes: 0 };
-          await turn();
-          await this.#hooks.pace();
+        for await (const entries of this.#ledger.read(partition, this.#last(partition) + 1, signal)) {
+          for (const entry of entries) {
+            if (signal.aborted) return;
+            if (entry.number <= this.#last(partition)) continue;
+            this.#take(entry);
+            reached(entry.number);
+            waitMs = RETRY_MS.first;
+            // A long run of records would keep the sockets from being written: give them their turn.
+            burst.records++;
+            burst.bytes += entry.body.length;
+            if (burst.records < BURST.records && burst.bytes < BURST.bytes) continue;
+            burst = { records: 0, bytes: 0 };
+            await turn();
+            await this.#hooks.pace();
+          }
         }
       } catch (error) {
         if (!signal.aborted) this.#hooks.error(error);
@@ -202,41 +214,83 @@ export class LedgerTail {
     if (ring === undefined) return;
     const missing = entry.number > this.#last(entry.partition) + 1;
     if (missing) ring.clear(entry.number);
-    const record = this.record(entry);
-    ring.push(record, this.#limits.tailRecordsMax, this.#limits.tailBytesMax / this.#ledger.partitions);
+    ring.push(entry);
     this.#numbers[entry.partition] = entry.number;
     this.#position = undefined;
     if (missing) this.#hooks.gap(entry.partition);
-    this.#hooks.record(record);
-    record.forget();
+    this.#hooks.record(this.record(entry));
   }
 }
 
-/** Consecutive records, the oldest leaving first. */
+/**
+ * Consecutive records, the oldest leaving first. Their bytes lie in one array that is written round and round: objects
+ * would live just long enough to be copied by every collection of young ones.
+ */
 class Ring {
-  readonly records = new Map<number, TailRecord>();
   /** Number of the oldest, or of the next to come. */
   first: number;
-  #bytes = 0;
+  #next: number;
+  readonly #recordsMax: number;
+  readonly #bytesMax: number;
+  /** Made with the first record. */
+  #bytes = Buffer.alloc(0);
+  /** Where the next record goes. */
+  #at = 0;
+  /** Of record n, at n modulo `recordsMax`. */
+  readonly #starts: Uint32Array;
+  readonly #lengths: Uint32Array;
+  readonly #subjects: string[] = [];
 
-  constructor(first: number) {
+  constructor(first: number, recordsMax: number, bytesMax: number) {
     this.first = first;
+    this.#next = first;
+    this.#recordsMax = recordsMax;
+    this.#bytesMax = bytesMax;
+    this.#starts = new Uint32Array(recordsMax);
+    this.#lengths = new Uint32Array(recordsMax);
   }
 
   clear(first: number): void {
-    this.records.clear();
     this.first = first;
-    this.#bytes = 0;
+    this.#next = first;
+    this.#at = 0;
   }
 
-  push(record: TailRecord, recordsMax: number, bytesMax: number): void {
-    this.records.set(record.number, record);
-    this.#bytes += record.body.length;
-    while (this.records.size > recordsMax || this.#bytes > bytesMax) {
-      const oldest = this.records.get(this.first);
-      if (oldest === undefined) break;
-      this.records.delete(this.first++);
-      this.#bytes -= oldest.body.length;
+  at(number: number): { subject: string; body: Uint8Array } | undefined {
+    if (number < this.first || number >= this.#next) return undefined;
+    const slot = number % this.#recordsMax;
+    const start = this.#starts[slot] as number;
+    const body = this.#bytes.subarray(start, start + (this.#lengths[slot] as number));
+    return { subject: this.#subjects[slot] as string, body };
+  }
+
+  /** The record that comes next. One that is larger than the ring is not kept, and nothing before it. */
+  push({ number, subject, body }: KeptRecord): void {
+    const { length } = body;
+    if (length > this.#bytesMax) {
+      this.clear(number + 1);
+      return;
     }
+    if (this.#bytes.length === 0) this.#bytes = Buffer.allocUnsafeSlow(this.#bytesMax);
+    if (this.#at + length > this.#bytesMax) {
+      // It begins anew: what lies behind is the oldest.
+      this.#drop((start) => start >= this.#at);
+      this.#at = 0;
+    }
+    const end = this.#at + length;
+    this.#drop((start) => start >= this.#at && start < end);
+    if (this.#next - this.first === this.#recordsMax) this.first++;
+    const slot = number % this.#recordsMax;
+    this.#starts[slot] = this.#at;
+    this.#lengths[slot] = length;
+    this.#subjects[slot] = subject;
+    this.#bytes.set(body, this.#at);
+    this.#at = end;
+    this.#next = number + 1;
+  }
+
+  /** Lets the oldest go while they lie there. */
+  #drop(liesThere: (start: number) => boolean): void {
+    while (this.first < this.#next && liesThere(this.#starts[this.first % this.#recordsMax] as number)) this.first++;
   }
 }

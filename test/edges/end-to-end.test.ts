@@ -104,7 +104,7 @@ test("an order is seen on the page and by both kinds of clients, with its cause,
   });
   const partition = partitionOf("newcomer", 3);
   const { last } = await engine.ledger.bounds(partition);
-  for await (const entry of engine.ledger.read(partition, last, stopping.signal)) {
+  for await (const [entry] of engine.ledger.read(partition, last, stopping.signal)) {
     expect(JSON.parse(Buffer.from(entry.body).toString())).toEqual(seen[0].event);
     break;
   }

@@ -143,7 +143,7 @@ export class MemorySource implements EdgeEngine {
     read: (partition: number, from: number, signal: AbortSignal) => this.#read(partition, from, signal),
   };
 
-  async *#read(partition: number, from: number, signal: AbortSignal): AsyncIterable<LedgerEntry> {
+  async *#read(partition: number, from: number, signal: AbortSignal): AsyncIterable<readonly LedgerEntry[]> {
     this.reads++;
     for (let number = Math.max(from, this.first[partition]); ; number++) {
       while (number > this.records[partition].length) {
@@ -159,7 +159,7 @@ export class MemorySource implements EdgeEngine {
       }
       if (signal.aborted) return;
       number = Math.max(number, this.first[partition]);
-      yield this.records[partition][number - 1];
+      yield [this.records[partition][number - 1]];
     }
   }
 

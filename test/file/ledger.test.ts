@@ -20,10 +20,12 @@ async function numbersOf(ledger: KeptLedger, partition: number, from: number): P
   const numbers: number[] = [];
   const { last } = await ledger.bounds(partition);
   setTimeout(() => stop.abort(), 20);
-  for await (const entry of ledger.read(partition, from, stop.signal)) {
-    numbers.push(entry.number);
-    assert.equal(entry.time, 1000 * entry.number);
-    if (entry.number > last) break;
+  for await (const entries of ledger.read(partition, from, stop.signal)) {
+    for (const { number, time } of entries) {
+      numbers.push(number);
+      assert.equal(time, 1000 * number);
+    }
+    if ((numbers.at(-1) ?? 0) > last) break;
   }
   return numbers;
 }

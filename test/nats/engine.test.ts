@@ -73,9 +73,9 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
     const entries = [];
     const aborter = new AbortController();
     const { last } = await engine.ledger.bounds(0);
-    for await (const entry of engine.ledger.read(0, 3, aborter.signal)) {
-      entries.push(entry);
-      if (entry.number === last) aborter.abort();
+    for await (const together of engine.ledger.read(0, 3, aborter.signal)) {
+      entries.push(...together);
+      if (entries.at(-1)?.number === last) aborter.abort();
     }
     expect(entries.map(({ number }) => number)).toEqual(Array.from({ length: last - 2 }, (_, i) => i + 3));
     expect(entries[0]?.headers["Tidemark-Position"]).toMatch(/^\d+$/);
