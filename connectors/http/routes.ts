@@ -3,6 +3,7 @@ import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
+import { FatalError } from "../../runtime/errors.js";
 import { STATE_HEADER, stateLine } from "../../runtime/state.js";
 import { type Asset, PAGE_POLICY } from "../dashboard/assets.js";
 import type { EdgeEngine, StateAnswer } from "../edge.js";
@@ -123,7 +124,9 @@ export function createRoutes({ engine, metrics, page, version, report }: Routes)
   app.onError((error) => {
     if (error instanceof HTTPException) return problem(error.status, "Refused", error.message);
     report(error);
-    return problem(503, "Service Unavailable", "the engine can't answer just now; try again");
+    // Other errors' words are for the engine's own log.
+    const why = error instanceof FatalError ? ` (${error.message})` : "";
+    return problem(503, "Service Unavailable", `the engine can't answer just now${why}; try again`);
   });
   return app;
 }
