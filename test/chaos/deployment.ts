@@ -179,6 +179,7 @@ export class Deployment {
     return engine;
   }
 
+  /** A line for `trace`. */
   note(name: string, text: string): void {
     this.notes.push(`${new Date().toISOString().slice(11, 23)} ${name}: ${text}`);
     if (this.notes.length > NOTES_MAX) this.notes.shift();
