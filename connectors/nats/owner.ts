@@ -84,7 +84,7 @@ const CONTROL_MS_MAX = 60_000;
 const STOP_MS_MAX = 5_000;
 /** An input that gives fewer records than the ledger has is waited for, where more of it is to come. */
 const SHORT_MS_MAX = 30_000;
-/** Between two tries to find the ledger's end while the broker is away. */
+/** Between two tries to find the ledger's end, or to publish a tick that was asked for, while the broker is away. */
 const AWAY_MS = 500;
 /** For a last checkpoint when it is stopped: it only makes the next start shorter. */
 const LAST_CHECKPOINT_MS_MAX = 3_000;
@@ -307,16 +307,31 @@ export class PartitionOwner {
     return (rested ?? (await this.#soon(() => look(this.#partition as Partition)))).found;
   }
 
-  /** Moves T on to the broker's now, and resolves once that is applied. */
+  /**
+   * Moves T on to the broker's now, and resolves once that is applied: false where that takes longer than `msMax`. Throws
+   * RetryableError where the broker is away for as long.
+   */
   async tick(msMax: number): Promise<boolean> {
     const end = performance.now() + msMax;
-    const { broker, streams } = this.#options;
-    const sequence = await broker.publishStored(streams.control, controlMessage({ type: "tick" }));
+    const sequence = await this.#publishTick(end);
     while ((this.#partition?.position.sequence ?? 0) < sequence) {
       if (performance.now() > end) return false;
       await sleep(5);
     }
     return true;
+  }
+
+  /** A second one does no harm, so it is published again where no answer came. */
+  async #publishTick(end: number): Promise<number> {
+    const { broker, streams } = this.#options;
+    for (;;) {
+      try {
+        return await broker.publishStored(streams.control, controlMessage({ type: "tick" }));
+      } catch (error) {
+        if (!(error instanceof RetryableError) || broker.closed || performance.now() > end) throw error;
+        await sleep(AWAY_MS);
+      }
+    }
   }
 
   /**

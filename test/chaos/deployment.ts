@@ -174,13 +174,12 @@ export class Deployment {
     const folder = join(this.folder, name);
     mkdirSync(folder, { recursive: true });
     const args = ["run", "-c", this.config, "--nats", this.line.url, "--port", "0", "--log", "json"];
-    const engine = new EngineProcess(name, folder, args, (text) => this.note(name, text));
+    const engine = new EngineProcess(name, folder, args, (text) => this.#note(name, text));
     this.#engines.push(engine);
     return engine;
   }
 
-  /** A line for `trace`. */
-  note(name: string, text: string): void {
+  #note(name: string, text: string): void {
     this.notes.push(`${new Date().toISOString().slice(11, 23)} ${name}: ${text}`);
     if (this.notes.length > NOTES_MAX) this.notes.shift();
     this.restores += text.split("restored from its checkpoint").length - 1;
@@ -197,7 +196,7 @@ export class Deployment {
 
   /** Begins the fault; `settled` waits for the end of all that were begun. */
   inflict(fault: Fault): void {
-    this.note("fault", JSON.stringify(fault));
+    this.#note("fault", JSON.stringify(fault));
     this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1;
     this.#underWay.push(this.#carryOut(fault));
   }

@@ -7,7 +7,7 @@ import { ensureStreams, type PartitionStreams, streamState } from "../../connect
 import { compileSettings } from "../../runtime/config/index.js";
 import { stateLine } from "../../runtime/state.js";
 import { deadStream, migrationsStream } from "../../runtime/subjects.js";
-import { type Result, tidemark } from "../cli/tidemark.js";
+import { tidemark } from "../cli/tidemark.js";
 import type { SettingsWords } from "../oracle/words.js";
 import { Deployment, sleep } from "./deployment.js";
 import { planOf } from "./plan.js";
@@ -101,7 +101,9 @@ export async function chaos({ binary, seed, durationMs, meanGapMs, customers }: 
     publisher.close();
 
     const lasts = await Promise.all(streams.map(async ({ input }) => (await streamState(broker, input)).last_seq));
-    const state = await stateOf(deployment, lasts);
+    const page = await settled(deployment, lasts);
+    const state = await tidemark(["state", "--url", page]);
+    assert.equal(state.code, 0, state.stderr);
     const positions = streams.map(({ partition }) =>
       Number(new RegExp(`[ ,]${partition}=(\\d+)`).exec(state.stderr)?.[1]),
     );
@@ -179,19 +181,6 @@ async function settled({ main, failures }: Deployment, lasts: readonly number[])
     await sleep(100);
   }
   throw new Error(`the engine does not reach ${lasts.join()} within ${SETTLE_MS_MAX} ms: ${JSON.stringify(last)}`);
-}
-
-/**
- * What `tidemark state` prints of the settled engine. A cut that waits for its bytes may fall, and a connection that was
- * half open be given up, only now: then the engine answers that it can't, and is asked again.
- */
-async function stateOf(deployment: Deployment, lasts: readonly number[]): Promise<Result> {
-  for (const end = performance.now() + SETTLE_MS_MAX; ; await sleep(200)) {
-    const state = await tidemark(["state", "--url", await settled(deployment, lasts)]);
-    if (state.code === 0) return state;
-    if (!/answers 503: .*try again/.test(state.stderr) || performance.now() > end) throw new Error(state.stderr);
-    deployment.note("state", state.stderr);
-  }
 }
 
 /**

@@ -14,7 +14,7 @@ import { OrdersPublisher } from "../../connectors/nats/publisher.js";
 import { ensureOrdersStreams, partitionStreams, streamState } from "../../connectors/nats/streams.js";
 import { compileSettings, defaultConfig } from "../../runtime/config/index.js";
 import { allLedgerLines, outcomes, settled, stateOf } from "../support/engine.js";
-import { serverVersions, TestServer } from "../support/nats.js";
+import { CutProxy, serverVersions, TestServer } from "../support/nats.js";
 import { SlowProxy } from "../support/slowproxy.js";
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 });
@@ -186,6 +186,23 @@ describe.each(serverVersions)("limits on nats-server $version", ({ binary, versi
     await publisher.flush();
     expect(publisher.stored).toBe(1_900);
     expect(publisher.repeated).toBeLessThan(1_900);
+  });
+
+  test("the state is asked for while the line is down: the answer comes when it is back", async () => {
+    const { server, broker } = await serve();
+    const proxy = await CutProxy.start(server.port);
+    closing.push(() => proxy.stop());
+    const engine = await run(server, { servers: proxy.url });
+    await publish(broker, 0, 100);
+    await settled(engine);
+    const { port } = new URL(proxy.url);
+    proxy.server.close();
+    proxy.cut();
+    const answer = stateOf(engine);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    proxy.server.listen(Number(port), "127.0.0.1");
+    expect((await answer).rows).toHaveLength(100);
+    expect((await ownStatus(engine)).reconnects).toBeGreaterThan(0);
   });
 
   test("answers about the state: two at a time, the others are refused and counted", async () => {
