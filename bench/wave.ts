@@ -37,7 +37,7 @@ interface Size {
   /** Between two waves: within it the first one is drained. */
   readonly apartMs: number;
 }
-const FULL: Size = { customers: 1_000_000, waves: 2, fillMs: 100_000, apartMs: 70_000 };
+const FULL: Size = { customers: 1_000_000, waves: 2, fillMs: 100_000, apartMs: 110_000 };
 const QUICK: Size = { customers: 100_000, waves: 1, fillMs: 20_000, apartMs: 20_000 };
 
 interface Wave {
