@@ -9,11 +9,14 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createEngine, type Engine, type EngineOptions } from "../../connectors/engine.js";
 import type { Broker } from "../../connectors/nats/broker.js";
-import type { OwnerStatus } from "../../connectors/nats/owner.js";
+import { emptyCheckpointCounts } from "../../connectors/nats/checkpointer.js";
+import { type OwnerStatus, PartitionOwner } from "../../connectors/nats/owner.js";
 import { OrdersPublisher } from "../../connectors/nats/publisher.js";
-import { ensureOrdersStreams, partitionStreams, streamState } from "../../connectors/nats/streams.js";
+import { ensureOrdersStreams, ensureStreams, partitionStreams, streamState } from "../../connectors/nats/streams.js";
 import { compileSettings, defaultConfig } from "../../runtime/config/index.js";
+import { RetryableError } from "../../runtime/errors.js";
 import { allLedgerLines, outcomes, settled, stateOf } from "../support/engine.js";
+import { kernelModule } from "../support/kernel-driver.js";
 import { CutProxy, serverVersions, TestServer } from "../support/nats.js";
 import { SlowProxy } from "../support/slowproxy.js";
 
@@ -203,6 +206,32 @@ describe.each(serverVersions)("limits on nats-server $version", ({ binary, versi
     proxy.server.listen(Number(port), "127.0.0.1");
     expect((await answer).rows).toHaveLength(100);
     expect((await ownStatus(engine)).reconnects).toBeGreaterThan(0);
+  });
+
+  test("a tick that is asked for is waited for as long as was said, and given up while the broker is away", async () => {
+    const { server, broker } = await serve();
+    const [streams] = await ensureStreams(broker, settings);
+    if (streams === undefined) throw new Error("there is one partition");
+    // It does not run: nothing is ever applied.
+    const owner = new PartitionOwner({
+      broker,
+      wasm: kernelModule("release"),
+      settings,
+      streams,
+      seed: new Uint8Array(16),
+      applyModel: "no",
+      accepted: { gap: false, rewind: false, ledger: false },
+      store: undefined,
+      checkpoints: { everyMs: 60_000, messagesMax: 1_000 },
+      counts: emptyCheckpointCounts(),
+      note: () => undefined,
+    });
+    expect(await owner.tick(300)).toBe(false);
+    const { last_seq } = await streamState(broker, streams.input);
+    expect(last_seq).toBe(1);
+    server.signal("SIGSTOP");
+    await expect(owner.tick(300)).rejects.toThrow(RetryableError);
+    server.signal("SIGCONT");
   });
 
   test("answers about the state: two at a time, the others are refused and counted", async () => {
