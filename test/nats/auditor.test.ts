@@ -37,13 +37,13 @@ function auditorOf(settings = settingsWith({ partitions: 1 })) {
 test("some customers a look, all of them in turn, none while there is work", () => {
   const { auditor, notes, state } = auditorOf();
   auditor.look();
-  expect(auditor.status).toEqual({ rows: 64, differences: 0 });
+  expect(auditor.status).toEqual({ rows: 16, differences: 0 });
   state.idle = false;
   auditor.look();
-  expect(auditor.status.rows).toBe(64);
+  expect(auditor.status.rows).toBe(16);
   state.idle = true;
   for (let look = 0; look < 5; look++) auditor.look();
-  expect(auditor.status.rows).toBeGreaterThan(3 * 64);
+  expect(auditor.status.rows).toBeGreaterThan(3 * 16);
   expect(auditor.status.differences).toBe(0);
   expect(notes).toEqual([]);
 });
@@ -61,15 +61,15 @@ test("differences are counted, and told up to a limit", () => {
   const at = (name: string) => Number((exports[name] as WebAssembly.Global).value);
   const memory = partition.memory();
   // A count of each of the first customers, as test/core/audit.test.ts has it.
-  for (let number = 1; number <= 20; number++) {
+  for (let number = 1; number <= 12; number++) {
     const place = at("customers") - at("STATUS") + number * CUSTOMER_BYTES + 48;
     memory[place] = (memory[place] as number) ^ 1;
   }
   auditor.look();
-  expect(auditor.status.differences).toBe(20);
+  expect(auditor.status.differences).toBe(12);
   expect(notes).toHaveLength(9);
   expect(notes[0]).toBe("partition 0: audit: customer c0: value of mini frequency is 5, its orders come to 4");
-  expect(notes[8]).toBe("partition 0: audit: and 12 more differences");
+  expect(notes[8]).toBe("partition 0: audit: and 4 more differences");
 });
 
 describe.each(serverVersions.slice(-1))("in an engine on nats-server $version", ({ binary }) => {
