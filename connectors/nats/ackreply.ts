@@ -6,6 +6,8 @@
  *   $JS.ACK.<domain>.<account>.<stream>. … .<pending>.<random>   where the server names domain and account
  */
 
+import type { BrokerMessage } from "./message.js";
+
 const DOT = 0x2e;
 const ZERO = 0x30;
 const PREFIX = "$JS.ACK.";
@@ -17,10 +19,12 @@ const LONG_FORM_DOTS = 10;
 const SHORT_PENDING = 8;
 const LONG_PENDING = 10;
 
-/** True of the reply subject of a message that a consumer delivers. */
-export function isDelivery(reply: Uint8Array | undefined): reply is Uint8Array {
-  if (reply === undefined || reply.length < PREFIX.length) return false;
-  for (let i = 0; i < PREFIX.length; i++) if (reply[i] !== PREFIX.charCodeAt(i)) return false;
+type Replied = Pick<BrokerMessage, "bytes" | "replyAt" | "replyEnd">;
+
+/** Is it a message that a consumer delivers? */
+export function isDelivery({ bytes, replyAt, replyEnd }: Replied): boolean {
+  if (replyEnd - replyAt < PREFIX.length) return false;
+  for (let i = 0; i < PREFIX.length; i++) if (bytes[replyAt + i] !== PREFIX.charCodeAt(i)) return false;
   return true;
 }
 
@@ -40,31 +44,32 @@ export class AckReply {
     this.#tokensBehind = -1;
   }
 
-  /** Reads a reply subject for which `isDelivery`, from its end. */
-  read(reply: Uint8Array): void {
-    if (this.#tokensBehind < 0) this.#tokensBehind = tokensBehindPending(reply);
-    this.#at = reply.length - 1;
-    for (let n = 0; n < this.#tokensBehind; n++) this.#pass(reply);
-    this.pending = this.#number(reply);
+  /** Reads the reply subject of a message for which `isDelivery`, from its end. */
+  read(message: Replied): void {
+    if (this.#tokensBehind < 0) this.#tokensBehind = tokensBehindPending(message);
+    const { bytes } = message;
+    this.#at = message.replyEnd - 1;
+    for (let n = 0; n < this.#tokensBehind; n++) this.#pass(bytes);
+    this.pending = this.#number(bytes);
     this.#at -= NANO_DIGITS;
-    this.stamp = this.#number(reply);
-    this.#pass(reply);
-    this.sequence = this.#number(reply);
+    this.stamp = this.#number(bytes);
+    this.#pass(bytes);
+    this.sequence = this.#number(bytes);
   }
 
   /** The how-manieth of its consumer the same delivery is, counted from 1. */
-  deliveryOf(reply: Uint8Array): number {
-    this.#at = reply.length - 1;
-    for (let n = 0; n < this.#tokensBehind + 2; n++) this.#pass(reply);
-    return this.#number(reply);
+  deliveryOf({ bytes, replyEnd }: Replied): number {
+    this.#at = replyEnd - 1;
+    for (let n = 0; n < this.#tokensBehind + 2; n++) this.#pass(bytes);
+    return this.#number(bytes);
   }
 
   /** The number that ends where we are. Exact to 2^53. */
-  #number(reply: Uint8Array): number {
+  #number(bytes: Uint8Array): number {
     let at = this.#at;
     let value = 0;
     let scale = 1;
-    for (let byte = reply[at] as number; byte !== DOT && at >= 0; byte = reply[--at] as number) {
+    for (let byte = bytes[at] as number; byte !== DOT && at >= 0; byte = bytes[--at] as number) {
       value += (byte - ZERO) * scale;
       scale *= 10;
     }
@@ -72,15 +77,15 @@ export class AckReply {
     return value;
   }
 
-  #pass(reply: Uint8Array): void {
+  #pass(bytes: Uint8Array): void {
     let at = this.#at;
-    while (at >= 0 && reply[at] !== DOT) at--;
+    while (at >= 0 && bytes[at] !== DOT) at--;
     this.#at = at - 1;
   }
 }
 
-function tokensBehindPending(reply: Uint8Array): number {
+function tokensBehindPending({ bytes, replyAt, replyEnd }: Replied): number {
   let dots = 0;
-  for (const byte of reply) if (byte === DOT) dots++;
+  for (let i = replyAt; i < replyEnd; i++) if (bytes[i] === DOT) dots++;
   return dots - (dots >= LONG_FORM_DOTS ? LONG_PENDING : SHORT_PENDING);
 }

@@ -4,8 +4,7 @@
  *
  * Traps of nats 2.29.3 that are kept in here: what was published while the connection was down may be dropped
  * without a word (callers count acknowledgements); a callback that throws ends the connection's reader; user and
- * password in a URL are ignored; `JsMsg` is slow and rounds times (see ackreply.ts); each getter of a message decodes
- * a string, which costs as much as the rest of it (see `subjectBytes`).
+ * password in a URL are ignored; `JsMsg` is slow and rounds times (see ackreply.ts); its parser is slow (see parser.ts).
  */
 import { readFileSync } from "node:fs";
 import {
@@ -22,6 +21,7 @@ import {
   nkeyAuthenticator,
 } from "nats";
 import { FatalError, InputError, RetryableError } from "../../runtime/errors.js";
+import { type Listener, MessageParser, type PackageParser } from "./parser.js";
 
 /** Plain values only: they are handed to worker threads. */
 export interface BrokerOptions {
@@ -41,46 +41,6 @@ export interface BrokerOptions {
   readonly connectMsMax?: number;
 }
 
-export type BrokerMessage = Msg;
-export type BrokerHeaders = MsgHdrs;
-
-/** What lies under the getters of the client's messages: bytes of its read buffer, nothing decoded. */
-interface RawMessage {
-  readonly _msg?: { readonly subject: Uint8Array; readonly reply?: Uint8Array; readonly hdr: number };
-  readonly _rdata?: Uint8Array;
-}
-
-/** UTF-8 of the subject. No string is made; the bytes are the client's. */
-export function subjectBytes(message: BrokerMessage): Uint8Array {
-  return (message as unknown as RawMessage)._msg?.subject ?? Buffer.from(message.subject);
-}
-
-/** UTF-8 of the reply subject, undefined for none. No string is made; the bytes are the client's. */
-export function replyBytes(message: BrokerMessage): Uint8Array | undefined {
-  const raw = (message as unknown as RawMessage)._msg;
-  if (raw !== undefined) return raw.reply;
-  return message.reply === undefined ? undefined : Buffer.from(message.reply);
-}
-
-/** First value of a header, "" for none. Headers that have nothing of that name are not parsed. */
-export function headerOf(message: BrokerMessage, name: string): string {
-  const { _msg, _rdata } = message as unknown as RawMessage;
-  if (_msg !== undefined && _rdata !== undefined && (_msg.hdr <= 0 || !hasHeader(_rdata, _msg.hdr, name))) return "";
-  return message.headers?.get(name) ?? "";
-}
-
-/** True where a line within the first `end` bytes begins with the name. */
-function hasHeader(bytes: Uint8Array, end: number, name: string): boolean {
-  const { length } = name;
-  for (let line = 0; line < end; line++) {
-    if (bytes[line] !== NEWLINE) continue;
-    let i = 0;
-    while (i < length && bytes[line + 1 + i] === name.charCodeAt(i)) i++;
-    if (i === length) return true;
-  }
-  return false;
-}
-
 /** An answer of the JetStream API that is an error. `errorCode` is the server's own (10059: no such stream). */
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -96,12 +56,16 @@ export class ApiError extends Error {
 export const STREAM_NOT_FOUND = 10059;
 export const NO_MESSAGE_FOUND = 10037;
 
-/** What `publish` of nats 2.29.3 itself calls: a publish through the public method costs several times as much. */
+/** Within a connection of nats 2.29.3. */
 interface WithProtocol {
-  readonly protocol: { sendCommand(commands: Uint8Array): void };
+  readonly protocol: {
+    /** What `publish` itself calls: a publish through the public method costs several times as much. */
+    sendCommand(commands: Uint8Array): void;
+    /** Gets all that the socket brings. Each attempt to connect sets a new one. */
+    parser: PackageParser;
+  };
 }
 
-const NEWLINE = 0x0a;
 const VERSION_MIN = [2, 9, 10] as const;
 const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 2_000;
@@ -143,6 +107,8 @@ export async function connectBroker(options: BrokerOptions): Promise<Broker> {
 export class Broker {
   readonly #connection: NatsConnection;
   readonly #listeners = new Set<(connected: boolean) => void>();
+  /** Who gets messages, by the client's number of the subscription. */
+  readonly #subscribers = new Map<number, Listener>();
   #connected = true;
   #reconnects = 0;
   /** Commands of this turn of the event loop: one write takes them all, whichever partition they are of. */
@@ -156,6 +122,7 @@ export class Broker {
     backoff: Backoff,
   ) {
     this.#connection = connection;
+    readMessages((connection as unknown as WithProtocol).protocol, this.#subscribers);
     void this.#watch(backoff);
   }
 
@@ -253,14 +220,13 @@ export class Broker {
     return resultOf<{ seq: number }>(answer).seq;
   }
 
-  /** The callback gets every message, in order, and must not throw. Returns how to unsubscribe. */
-  subscribe(subject: string, callback: (message: Msg) => void): () => void {
-    const subscription = this.#connection.subscribe(subject, {
-      callback: (error, message) => {
-        if (!error) callback(message);
-      },
-    });
+  /** The listener gets every message, in order, and must not throw. Returns how to unsubscribe. */
+  subscribe(subject: string, listener: Listener): () => void {
+    // Ours gets the messages; the package's callback only what it says when the server refuses the subscription.
+    const subscription = this.#connection.subscribe(subject, { callback: () => {} });
+    this.#subscribers.set(subscription.getID(), listener);
     return () => {
+      this.#subscribers.delete(subscription.getID());
       if (!this.#connection.isClosed()) subscription.unsubscribe();
     };
   }
@@ -350,6 +316,17 @@ export class Broker {
     }
     this.#connected = false;
   }
+}
+
+/** From now on the subscribers get their messages without a detour through the package's parser (see parser.ts). */
+function readMessages(protocol: WithProtocol["protocol"], subscribers: ReadonlyMap<number, Listener>): void {
+  let parser = new MessageParser(protocol.parser, subscribers);
+  Object.defineProperty(protocol, "parser", {
+    get: () => parser,
+    set: (inner: PackageParser) => {
+      parser = new MessageParser(inner, subscribers);
+    },
+  });
 }
 
 /** An API answer. Throws ApiError where it is an error. */

@@ -10,15 +10,8 @@
 import { FatalError, RetryableError, type TidemarkError } from "../../runtime/errors.js";
 import { decodeHead } from "../../runtime/head.js";
 import type { LedgerRecord } from "../../runtime/record.js";
-import {
-  ApiError,
-  type Broker,
-  type BrokerMessage,
-  NO_MESSAGE_FOUND,
-  reasonOf,
-  STREAM_NOT_FOUND,
-  sleep,
-} from "./broker.js";
+import { ApiError, type Broker, NO_MESSAGE_FOUND, reasonOf, STREAM_NOT_FOUND, sleep } from "./broker.js";
+import type { BrokerMessage } from "./message.js";
 import { type StreamState, stampOf } from "./position.js";
 import { Troubles } from "./troubles.js";
 import { Publishes } from "./wire.js";

@@ -13,23 +13,12 @@ import { sourceOf } from "../../runtime/subjects.js";
 import type { CheckpointStore } from "../checkpoints.js";
 import type { PartitionStatus, ThreadStatus } from "../edge.js";
 import { Auditor } from "./auditor.js";
-import {
-  ApiError,
-  type Broker,
-  type BrokerMessage,
-  headerOf,
-  headersOf,
-  isForbidden,
-  isRefusal,
-  reasonOf,
-  sleep,
-  subjectBytes,
-  within,
-} from "./broker.js";
+import { ApiError, type Broker, headersOf, isForbidden, isRefusal, reasonOf, sleep, within } from "./broker.js";
 import { grown, nearlyFull } from "./capacity.js";
 import { type CheckpointCounts, Checkpointer } from "./checkpointer.js";
 import { Histogram } from "./histogram.js";
 import { LedgerWriter } from "./ledger.js";
+import type { BrokerMessage } from "./message.js";
 import { modelChanged, modelMessage } from "./model.js";
 import { stateOf } from "./position.js";
 import { controlMessage } from "./publisher.js";
@@ -573,9 +562,9 @@ export class PartitionOwner {
   /** Copies a message into the kernel's input region as it comes. False where others are before it, or it can't go there. */
   #take(partition: Partition, sequence: number, stamp: number, message: BrokerMessage): boolean {
     if (this.#alone || this.#hand.length > 0) return false;
-    const { subject, source, control } = this.#routeOf(subjectBytes(message), partition.settings);
+    const { subject, source, control } = this.#routeAsBefore(message, partition.settings);
     if (control) return false;
-    return partition.writeBytes(subject, source, headerOf(message, SILENT) === "1", sequence, stamp, message.data);
+    return partition.writeBytes(subject, source, message.header(SILENT) === "1", sequence, stamp, message.data);
   }
 
   /** As many of the messages in hand as can go into the kernel's input region. */
@@ -598,26 +587,29 @@ export class PartitionOwner {
 
   #inputOf(message: StreamMessage, settings: Settings): InputMessage {
     const { sequence, stamp, subject, body } = message;
-    const { source, control } = this.#routeOf(Buffer.from(subject), settings);
+    const { source, control } = this.#routeOf(subject, settings);
     return { sequence, stamp, subject, source, control, silent: message.header(SILENT) === "1", body };
   }
 
-  /** By the configuration in force: a `model` message can change the sources. Messages of one subject come in a row. */
-  #routeOf(subject: Uint8Array, settings: Settings): Route {
+  /** Messages of one subject come in a row: that costs no string. */
+  #routeAsBefore(message: BrokerMessage, settings: Settings): Route {
+    const last = this.#route;
+    if (last !== undefined && this.#routesOf === settings && message.isOf(last.subject)) return last;
+    return this.#routeOf(message.subject, settings);
+  }
+
+  /** By the configuration in force: a `model` message can change the sources. */
+  #routeOf(subject: string, settings: Settings): Route {
     if (this.#routesOf !== settings) {
       this.#routesOf = settings;
       this.#routes.clear();
-      this.#route = undefined;
     }
-    const last = this.#route;
-    if (last !== undefined && isSame(last.subject, subject)) return last;
-    const text = new TextDecoder().decode(subject);
-    let route = this.#routes.get(text);
+    let route = this.#routes.get(subject);
     if (route === undefined) {
       if (this.#routes.size >= SUBJECTS_MAX) this.#routes.clear();
-      const control = text === this.#options.streams.control;
-      route = { subject: subject.slice(), source: sourceOf(settings, text), control };
-      this.#routes.set(text, route);
+      const control = subject === this.#options.streams.control;
+      route = { subject: new TextEncoder().encode(subject), source: sourceOf(settings, subject), control };
+      this.#routes.set(subject, route);
     }
     this.#route = route;
     return route;
@@ -665,14 +657,6 @@ interface Route {
   /** Number of the source. */
   readonly source: number;
   readonly control: boolean;
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  const { length } = a;
-  if (b.length !== length) return false;
-  // From the end: there the subjects of one stream differ.
-  for (let i = length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 function emptyStats({ capacity }: Settings): PartitionStatus["stats"] {

@@ -6,7 +6,8 @@
 import { FatalError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
 import { ordersSubject } from "../../runtime/subjects.js";
-import { type Broker, type BrokerMessage, headersOf, reasonOf, sleep } from "./broker.js";
+import { type Broker, headersOf, reasonOf, sleep } from "./broker.js";
+import type { BrokerMessage } from "./message.js";
 import { partitionStreams } from "./streams.js";
 
 export interface PublisherOptions {

@@ -11,7 +11,8 @@
  */
 import { FatalError } from "../../runtime/errors.js";
 import { AckReply, isDelivery } from "./ackreply.js";
-import { ApiError, type Broker, type BrokerMessage, replyBytes, STREAM_NOT_FOUND, sleep } from "./broker.js";
+import { ApiError, type Broker, STREAM_NOT_FOUND, sleep } from "./broker.js";
+import type { BrokerMessage } from "./message.js";
 import { checkPosition, rewound, stateOf } from "./position.js";
 
 export interface StreamMessage {
@@ -194,7 +195,7 @@ export class StreamReader {
     let polled = 0;
     for (; polled < received.length; polled++) {
       const message = received[polled] as BrokerMessage;
-      ack.read(replyBytes(message) as Uint8Array);
+      ack.read(message);
       const { sequence, stamp } = ack;
       if (sequence <= this.#sequence) continue; // see #findNext
       if (sequence !== this.#sequence + 1) {
@@ -226,19 +227,17 @@ export class StreamReader {
   }
 
   #receive(message: BrokerMessage, lane: Lane): void {
-    const reply = replyBytes(message);
-    if (isDelivery(reply)) {
+    if (isDelivery(message)) {
       lane.wanted--;
       this.#delivered++;
-      if (this.#buffer.length > 0 || !this.#isTaken(message, reply)) {
+      if (this.#buffer.length > 0 || !this.#isTaken(message)) {
         this.#buffer.push(message);
         if (this.#buffer.length > this.#bufferedMax) this.#bufferedMax = this.#buffer.length;
       }
     } else {
-      const code = message.headers?.code ?? 0;
+      const { code, description } = message.status;
       if (code === 100 || message.subject !== replyTo(lane)) return; // a heartbeat, or of an earlier pull
-      const ended =
-        code === 404 || code === 408 || /max.?bytes|batch completed/i.test(message.headers?.description ?? "");
+      const ended = code === 404 || code === 408 || /max.?bytes|batch completed/i.test(description);
       lane.wanted = 0;
       if (!ended) this.#trouble = true;
     }
@@ -254,10 +253,10 @@ export class StreamReader {
   }
 
   /** Offers the message that comes next. False where it is another one, or nobody takes it as it comes. */
-  #isTaken(message: BrokerMessage, reply: Uint8Array): boolean {
+  #isTaken(message: BrokerMessage): boolean {
     if (this.#offer === undefined) return false;
     const ack = this.#ack;
-    ack.read(reply);
+    ack.read(message);
     const { sequence, stamp } = ack;
     if (sequence !== this.#sequence + 1 || !this.#offer(sequence, stamp, message)) return false;
     this.#sequence = sequence;
@@ -314,7 +313,7 @@ export class StreamReader {
   /** Looks into what is missing before the first message that waits. False where that one was read before. */
   async #findNext(signal: AbortSignal): Promise<boolean> {
     const first = this.#buffer[0] as BrokerMessage;
-    this.#ack.read(replyBytes(first) as Uint8Array);
+    this.#ack.read(first);
     const { sequence } = this.#ack;
     if (sequence <= this.#sequence) {
       // 2.9.10 delivers what comes to a consumer that starts beyond the end.
@@ -322,7 +321,7 @@ export class StreamReader {
       return false;
     }
     if (sequence === this.#sequence + 1) return true;
-    if (this.#ack.deliveryOf(replyBytes(first) as Uint8Array) !== this.#delivered - this.#buffer.length + 1) {
+    if (this.#ack.deliveryOf(first) !== this.#delivered - this.#buffer.length + 1) {
       // Deliveries were lost on their way: a pull from before a cut goes on into the next connection. Read them anew.
       this.#buffer = [];
       this.#trouble = true;
@@ -427,10 +426,10 @@ class Delivered implements StreamMessage {
   }
 
   header(name: string): string {
-    return this.#message.headers?.get(name) ?? "";
+    return this.#message.header(name);
   }
 
   get headerNames(): readonly string[] {
-    return this.#message.headers?.keys() ?? [];
+    return this.#message.headerNames;
   }
 }

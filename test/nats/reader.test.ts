@@ -9,24 +9,29 @@ const text = new TextEncoder();
 
 test("a reply subject gives sequence, stamp in ms and pending as whole numbers", () => {
   const ack = new AckReply();
+  const message = (reply: string) => {
+    const line = `MSG orders ${reply} 5`;
+    const replyAt = line.indexOf(reply, 11);
+    return { bytes: text.encode(line), replyAt, replyEnd: replyAt + reply.length };
+  };
   const read = (reply: string) => {
-    ack.read(text.encode(reply));
+    ack.read(message(reply));
     return { sequence: ack.sequence, stamp: ack.stamp, pending: ack.pending };
   };
   const plain = "$JS.ACK.t_orders_0.abc.1.9007199254740991.77.1700000000123999999.42";
   const found = { sequence: 9_007_199_254_740_991, stamp: 1_700_000_000_123, pending: 42 };
   expect(read(plain)).toEqual(found);
-  expect(ack.deliveryOf(text.encode(plain))).toBe(77);
+  expect(ack.deliveryOf(message(plain))).toBe(77);
   ack.forget();
   for (const end of ["", ".random", ".ran.dom"]) {
     const domain = `$JS.ACK.hub.hash.t_orders_0.abc.1.12.77.1700000000123000000.0${end}`;
     expect(read(domain)).toEqual({ sequence: 12, stamp: 1_700_000_000_123, pending: 0 });
     ack.forget();
   }
-  expect(isDelivery(text.encode(plain))).toBe(true);
+  expect(isDelivery(message(plain))).toBe(true);
   for (const other of ["$JS.ACK", "$JS.API.x.y", "_INBOX.abc.def"])
-    expect(isDelivery(text.encode(other)), other).toBe(false);
-  expect(isDelivery(undefined)).toBe(false);
+    expect(isDelivery(message(other)), other).toBe(false);
+  expect(isDelivery({ bytes: text.encode("MSG $JS.ACK.x 1 5"), replyAt: 0, replyEnd: 0 })).toBe(false);
 });
 
 async function fill(broker: Broker, stream: string, from: number, to: number, size = 20): Promise<void> {

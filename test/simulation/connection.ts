@@ -3,55 +3,46 @@
  * uses it: the adapter itself is the real one. Both ways keep their order and take their time; a cut loses what is on
  * its way, in either direction.
  */
+import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type NatsConnection, NatsError } from "nats";
+import type { PackageParser } from "../../connectors/nats/parser.js";
 import type { Random } from "../../runtime/random.js";
 import type { Client, Delivery, SimBroker } from "./broker.js";
 import type { VirtualTime } from "./time.js";
 
-type Callback = (error: null, message: Received) => void;
 type HeaderValues = { keys(): string[]; get(name: string): string };
 
 const LATENCY_MS_MAX = 4;
 
-class Received {
-  readonly headers: {
-    readonly code: number;
-    readonly description: string;
-    get(name: string): string;
-    keys(): string[];
-  };
+const packageParser: PackageParser = {
+  state: 0,
+  parse: (bytes) => assert.fail(`nobody takes ${Buffer.from(bytes).toString("utf8")}`),
+};
 
-  constructor(
-    readonly subject: string,
-    readonly data: Uint8Array,
-    readonly reply: string | undefined,
-    { headers, code = 0, description = "" }: Delivery,
-  ) {
-    this.headers = {
-      code,
-      description,
-      get: (name) => headers?.get(name) ?? "",
-      keys: () => [...(headers?.keys() ?? [])],
-    };
-  }
-
-  json<T>(): T {
-    return JSON.parse(Buffer.from(this.data).toString("utf8")) as T;
-  }
+/** An answer to a request. */
+interface Answer {
+  json<T>(): T;
 }
 
 export class SimConnection {
   readonly info = { version: "2.15.1", max_payload: 1_048_576 };
-  readonly protocol = { sendCommand: (commands: Uint8Array) => this.#commands(commands) };
-  readonly #subscriptions = new Map<string, Callback>();
+  /** The adapter puts its own parser in the place of this one, and reads all that comes for a subscription by itself. */
+  readonly protocol: { sendCommand(commands: Uint8Array): void; parser: PackageParser } = {
+    sendCommand: (commands) => this.#commands(commands),
+    parser: packageParser,
+  };
+  /** Numbers of the subscriptions, by subject. */
+  readonly #subscriptions = new Map<string, number>();
+  #subscribed = 0;
+  readonly #requests = new Map<string, (message: Delivery) => void>();
   readonly #statuses: { type: string; data: string }[] = [];
   #wakeStatus: (() => void) | undefined;
   /** The broker's side of the present connection; undefined while there is none. */
   #session: Session | undefined;
   #closed = false;
   #dead = false;
-  #requests = 0;
+  #requested = 0;
 
   constructor(
     private readonly broker: SimBroker,
@@ -86,20 +77,20 @@ export class SimConnection {
     subject: string,
     data: Uint8Array | string,
     { timeout, headers }: { timeout: number; headers?: HeaderValues },
-  ): Promise<Received> {
+  ): Promise<Answer> {
     if (this.#closed) return Promise.reject(new NatsError("closed", "CONNECTION_CLOSED"));
-    const inbox = `_REQUEST.${++this.#requests}`;
+    const inbox = `_REQUEST.${++this.#requested}`;
     return new Promise((resolve, reject) => {
       const end = (settle: () => void) => {
         clearTimeout(timer);
-        this.#subscriptions.delete(inbox);
+        this.#requests.delete(inbox);
         settle();
       };
       const timer = setTimeout(() => end(() => reject(new NatsError("timeout", "TIMEOUT"))), timeout);
-      this.#subscriptions.set(inbox, (_, message) =>
+      this.#requests.set(inbox, ({ code, body }) =>
         end(() => {
-          if (message.headers.code === 503) reject(new NatsError("503", "503"));
-          else resolve(message);
+          if (code === 503) reject(new NatsError("503", "503"));
+          else resolve({ json: <T>() => JSON.parse(Buffer.from(body).toString("utf8")) as T });
         }),
       );
       this.publish(
@@ -110,9 +101,10 @@ export class SimConnection {
     });
   }
 
-  subscribe(subject: string, { callback }: { callback: Callback }): { unsubscribe(): void } {
-    this.#subscriptions.set(subject, callback);
-    return { unsubscribe: () => this.#subscriptions.delete(subject) };
+  subscribe(subject: string): { getID(): number; unsubscribe(): void } {
+    const id = ++this.#subscribed;
+    this.#subscriptions.set(subject, id);
+    return { getID: () => id, unsubscribe: () => this.#subscriptions.delete(subject) };
   }
 
   async *status(): AsyncGenerator<{ type: string; data: string }> {
@@ -166,6 +158,7 @@ export class SimConnection {
       if (this.#dead || this.#session !== undefined) return;
       if (!this.isUp()) return this.#connectLater();
       this.#session = new Session(this.time, this.random, (inbox, message) => this.#received(inbox, message));
+      this.protocol.parser = packageParser;
       this.#tell("reconnect");
     });
   }
@@ -177,9 +170,15 @@ export class SimConnection {
 
   #received(inbox: string, message: Delivery): void {
     if (this.#closed) return;
+    this.#requests.get(inbox)?.(message);
     // The reader tells its inboxes apart by subject; a delivery keeps the message's own.
-    const listener = this.#subscriptions.get(inbox) ?? this.#subscriptions.get(inbox.replace(/[^.]+$/, "*"));
-    listener?.(null, new Received(message.subject, message.body, message.reply, message));
+    const id = this.#subscriptions.get(inbox) ?? this.#subscriptions.get(inbox.replace(/[^.]+$/, "*"));
+    if (id === undefined) return;
+    // As a socket cuts them: anywhere.
+    const bytes = messageBytes(id, message);
+    const cut = this.random.below(bytes.length + 1);
+    this.protocol.parser.parse(bytes.subarray(0, cut));
+    this.protocol.parser.parse(bytes.subarray(cut));
   }
 
   #send(subject: string, body: Uint8Array, headers: ReadonlyMap<string, string>, reply: string | undefined): void {
@@ -212,6 +211,18 @@ export class SimConnection {
       at = end + 2;
     }
   }
+}
+
+/** `MSG` or `HMSG`, as a server sends it to a subscription. */
+function messageBytes(id: number, { subject, reply, headers, code, description, body }: Delivery): Buffer {
+  const words = [subject, id, ...(reply === undefined ? [] : [reply])];
+  const lines = [...(headers ?? [])].map(([name, value]) => `${name}: ${value}\r\n`);
+  if (code === undefined && lines.length === 0)
+    return Buffer.concat([Buffer.from(`MSG ${[...words, body.length].join(" ")}\r\n`), body, Buffer.from("\r\n")]);
+  const status = code === undefined ? "" : ` ${code} ${description}`;
+  const head = Buffer.from(`NATS/1.0${status}\r\n${lines.join("")}\r\n`);
+  const line = Buffer.from(`HMSG ${[...words, head.length, head.length + body.length].join(" ")}\r\n`);
+  return Buffer.concat([line, head, body, Buffer.from("\r\n")]);
 }
 
 /** One connection while it lasts: a line each way. */
