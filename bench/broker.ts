@@ -1,5 +1,5 @@
 /**
- * Orders from a JetStream stream into a partition's state, beside the same client doing nothing. Both are worker
+ * Orders from a JetStream stream into a partition's state, beside the npm client doing nothing. Both are worker
  * threads of this process; the nats-server is a child. So three want to run: the server, the reading worker, and the
  * main thread, which only asks now and then.
  *
@@ -120,11 +120,15 @@ async function closeShop({ broker, streams }: Shop): Promise<void> {
   }
 }
 
-/** Orders a second that the client brings to a callback which counts them. */
-async function measureNoop({ url, streams, messages, ordersPerMessage }: Shop): Promise<number> {
+/** Orders a second that a client brings to a callback which counts messages. */
+async function measureNoop(
+  { url, streams, messages, ordersPerMessage }: Shop,
+  client: NoopStart["client"],
+): Promise<number> {
   const pullMessages = ordersPerMessage === 1 ? 4_096 : 1_024;
   const start: NoopStart = {
     url,
+    client,
     stream: (streams[0] as PartitionStreams).input,
     pullMessages,
     from: warmMessages(messages, ordersPerMessage),
@@ -243,20 +247,25 @@ async function runReading(options: BenchOptions): Promise<readonly Result[]> {
   await withServer(async (server) => {
     for (const { kind, ordersPerMessage, messages, goal, workers2 } of kinds) {
       const ours = `broker.${kind}`;
-      const limit = `broker.noop.${kind}`;
-      const single = wants(ours) || wants(limit);
+      const noop = `broker.noop.${kind}`;
+      const limit = `limit.broker.${kind}`;
+      const single = wants(ours) || wants(noop) || wants(limit);
       const both = workers2 && wants(WORKERS2);
       if (!single && !both) continue;
       const shop = await openShop(server, both ? 2 : 1, messages, ordersPerMessage);
       const [first, second] = shop.streams as [PartitionStreams, PartitionStreams?];
       const contestants: Contestant[] = [{ name: ours, measure: () => measureOwners(shop, [[first]]) }];
-      if (single) contestants.unshift({ name: limit, measure: () => measureNoop(shop) });
+      if (single) {
+        contestants.unshift({ name: noop, measure: () => measureNoop(shop, "package") });
+        contestants.push({ name: limit, measure: () => measureNoop(shop, "adapter") });
+      }
       if (second) contestants.push({ name: WORKERS2, measure: () => measureOwners(shop, [[first], [second]]) });
       const figures = await inTurn(contestants, { rounds, note });
       const about = `${messages.toLocaleString("en-US")} messages in memory, ${CUSTOMERS.toLocaleString("en-US")} customers; ${CORES_NOTE}`;
       if (single) {
-        results.push({ ...figures.result(limit, "orders/s"), note: "counts messages only" });
-        results.push({ ...withRatioGoal(figures.result(ours, "orders/s", limit), "≥", goal), note: about });
+        results.push({ ...figures.result(noop, "orders/s"), note: "the npm client as it comes; counts messages only" });
+        results.push({ ...withRatioGoal(figures.result(ours, "orders/s", noop), "≥", goal), note: about });
+        results.push({ ...figures.result(limit, "orders/s"), note: "our adapter of the client; counts messages only" });
       } else results.push({ ...figures.result(ours, "orders/s"), note: about });
       if (second) {
         const note = `one order a message, a partition a worker, beside one partition on one worker; the goal is for a machine with a core for each worker and the server: at least 3, and this one has ${availableParallelism()}`;
@@ -270,7 +279,15 @@ async function runReading(options: BenchOptions): Promise<readonly Result[]> {
 
 export const brokerBenches: readonly Bench[] = [
   {
-    names: ["broker.noop.single", "broker.single", WORKERS2, "broker.noop.batch100", "broker.batch100"],
+    names: [
+      "broker.noop.single",
+      "broker.single",
+      "limit.broker.single",
+      WORKERS2,
+      "broker.noop.batch100",
+      "broker.batch100",
+      "limit.broker.batch100",
+    ],
     run: runReading,
   },
 ];

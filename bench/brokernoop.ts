@@ -1,13 +1,16 @@
 /**
- * The limit of everything that reads through this client: a worker thread like the engine's, on the same connection
- * adapter, with the same kind of consumer and the same pulls, whose callback counts messages and does nothing else.
+ * What reading costs where nothing is done: a worker thread like the engine's, with the same kind of consumer and the
+ * same pulls, whose callback counts messages. It takes them from the npm package `nats` as it comes, or from the
+ * engine's adapter around it, which has a parser of its own.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { type Broker, connectBroker } from "../connectors/nats/broker.js";
+import { connect, createInbox } from "nats";
+import { connectBroker } from "../connectors/nats/broker.js";
 
 /** `workerData`. */
 export interface NoopStart {
   readonly url: string;
+  readonly client: "package" | "adapter";
   readonly stream: string;
   /** Messages of one pull; two are under way. */
   readonly pullMessages: number;
@@ -16,10 +19,39 @@ export interface NoopStart {
   readonly to: number;
 }
 
+/** What a client is needed for. */
+interface Client {
+  readonly request: (subject: string, body: Uint8Array) => Promise<{ readonly name: string }>;
+  readonly publish: (subject: string, body: Uint8Array, reply: string) => void;
+  readonly subscribe: (subject: string, callback: () => void) => void;
+  readonly close: () => Promise<void>;
+}
+
 const PULLS = 2;
+const utf8 = new TextEncoder();
+
+async function packageClient(servers: string): Promise<Client> {
+  const connection = await connect({ servers });
+  return {
+    request: async (subject, body) => (await connection.request(subject, body)).json<{ name: string }>(),
+    publish: (subject, body, reply) => connection.publish(subject, body, { reply }),
+    subscribe: (subject, callback) => void connection.subscribe(subject, { callback }),
+    close: () => connection.close(),
+  };
+}
+
+async function adapterClient(servers: string): Promise<Client> {
+  const broker = await connectBroker({ servers });
+  return {
+    request: (subject, body) => broker.api(subject.slice("$JS.API.".length), JSON.parse(Buffer.from(body).toString())),
+    publish: (subject, body, reply) => broker.publish(subject, body, reply),
+    subscribe: (subject, callback) => void broker.subscribe(subject, callback),
+    close: () => broker.close(),
+  };
+}
 
 /** Messages a second. */
-async function read(broker: Broker, { stream, pullMessages, from, to }: NoopStart): Promise<number> {
+async function read(client: Client, { stream, pullMessages, from, to }: NoopStart): Promise<number> {
   const config = {
     deliver_policy: "all",
     ack_policy: "none",
@@ -28,14 +60,15 @@ async function read(broker: Broker, { stream, pullMessages, from, to }: NoopStar
     mem_storage: true,
     num_replicas: 1,
   };
-  const { name } = await broker.api<{ name: string }>(`CONSUMER.CREATE.${stream}`, { stream_name: stream, config });
-  const request = new TextEncoder().encode(JSON.stringify({ batch: pullMessages, expires: 5e9 }));
-  const inbox = broker.inbox();
-  const pull = () => broker.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, request, inbox);
+  const create = utf8.encode(JSON.stringify({ stream_name: stream, config }));
+  const { name } = await client.request(`$JS.API.CONSUMER.CREATE.${stream}`, create);
+  const request = utf8.encode(JSON.stringify({ batch: pullMessages, expires: 5e9 }));
+  const inbox = createInbox();
+  const pull = () => client.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, request, inbox);
   return new Promise((resolve) => {
     let count = 0;
     let start = 0;
-    broker.subscribe(inbox, () => {
+    client.subscribe(inbox, () => {
       count++;
       if (count % pullMessages === 0) pull();
       if (count === from) start = performance.now();
@@ -46,7 +79,7 @@ async function read(broker: Broker, { stream, pullMessages, from, to }: NoopStar
 }
 
 const start = workerData as NoopStart;
-const broker = await connectBroker({ servers: start.url });
-const rate = await read(broker, start);
-await broker.close();
+const client = await (start.client === "package" ? packageClient : adapterClient)(start.url);
+const rate = await read(client, start);
+await client.close();
 parentPort?.postMessage(rate);
