@@ -43,8 +43,9 @@ export class TailRecord {
 
   /** The CloudEvent, null for a dead letter. Throws SyntaxError where the body is no JSON. */
   event(): MigrationEvent | null {
-    this.#event ??= this.#isMigration ? (JSON.parse(Buffer.from(this.body).toString("utf8")) as MigrationEvent) : null;
-    return this.#event;
+    const { buffer, byteOffset, length } = this.body;
+    this.#event ??= this.#isMigration ? JSON.parse(Buffer.from(buffer, byteOffset, length).toString("utf8")) : null;
+    return this.#event as MigrationEvent | null;
   }
 
   /** The event in the bytes of one format. In JSON they are the very bytes of the ledger. */
