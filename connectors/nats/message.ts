@@ -39,8 +39,8 @@ export class BrokerMessage {
     return this.bytes.subarray(this.bodyAt, this.end);
   }
 
-  /** Is the subject of these bytes (UTF-8)? Makes no string. */
-  isOf(subject: Uint8Array): boolean {
+  /** Are these bytes (UTF-8) its subject? Makes no string. */
+  hasSubject(subject: Uint8Array): boolean {
     const { bytes, subjectAt } = this;
     const { length } = subject;
     if (this.subjectEnd - subjectAt !== length) return false;

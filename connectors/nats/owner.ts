@@ -594,7 +594,7 @@ export class PartitionOwner {
   /** Messages of one subject come in a row: that costs no string. */
   #routeAsBefore(message: BrokerMessage, settings: Settings): Route {
     const last = this.#route;
-    if (last !== undefined && this.#routesOf === settings && message.isOf(last.subject)) return last;
+    if (last !== undefined && this.#routesOf === settings && message.hasSubject(last.subject)) return last;
     return this.#routeOf(message.subject, settings);
   }
 

@@ -52,10 +52,6 @@ export class MessageParser {
     this.#listeners = listeners;
   }
 
-  get state(): number {
-    return this.#package.state;
-  }
-
   /** Takes what came next. The bytes must never change afterwards. Throws where they are not of the protocol. */
   parse(bytes: Uint8Array): void {
     const all = this.#joined(bytes);
@@ -102,9 +98,11 @@ export class MessageParser {
     const ends = this.#ends;
     let words = 0;
     let i = at + verb.length;
+    if (i < all.length && all[i] !== SPACE && all[i] !== TAB) return NOT_OURS;
     for (let start = i; ; i++) {
       if (i === all.length) return i - at > LINE_BYTES_MAX ? NOT_OURS : this.#wait(0);
       const byte = all[i];
+      if (byte === NEWLINE) return NOT_OURS;
       if (byte !== SPACE && byte !== RETURN && byte !== TAB) continue;
       // 2.9.10 has two spaces where there is no reply subject.
       if (i > start) {
@@ -125,6 +123,7 @@ export class MessageParser {
     const headAt = i + 2;
     const end = headAt + size;
     if (end + 2 > all.length) return this.#wait(end + 2 - at);
+    if (all[i + 1] !== NEWLINE) return NOT_OURS;
     const hasReply = words === 3 + numbers;
     listener(
       new BrokerMessage(

@@ -102,7 +102,7 @@ const operation: fc.Arbitrary<Uint8Array> = fc.oneof(
         const lines = head?.[1].map(([name, value]) => `${name}: ${value}\r\n`).join("");
         const top = Buffer.from(head === null ? "" : `NATS/1.0${head[0]}\r\n${lines}\r\n`);
         const sizes = [...(head === null ? [] : [top.length]), top.length + bytes.length];
-        const line = Buffer.from(`${verbs[head === null ? 0 : 1]} ${[...words, ...sizes].join(gap)}\r\n`);
+        const line = Buffer.from(`${verbs[head === null ? 0 : 1]}${gap}${[...words, ...sizes].join(gap)}\r\n`);
         return Buffer.concat([line, top, bytes, Buffer.from("\r\n")]);
       }),
   },
@@ -168,6 +168,7 @@ describe("the parser of the client protocol", () => {
       "HMSG a 1 9 3\r\n",
       "MSG  1 2\r\nhi\r\n",
       "MSX\r\n",
+      "MSGX 1 2\r\nhi\r\n",
       `MSG ${"a".repeat(70_000)}`,
     ]) {
       let alone: unknown;
