@@ -21,19 +21,20 @@ export interface NoopStart {
 
 /** What a client is needed for. */
 interface Client {
-  readonly request: (subject: string, body: Uint8Array) => Promise<{ readonly name: string }>;
+  /** Of the JetStream API. */
+  readonly request: (subject: string, request: object) => Promise<{ readonly name: string }>;
   readonly publish: (subject: string, body: Uint8Array, reply: string) => void;
   readonly subscribe: (subject: string, callback: () => void) => void;
   readonly close: () => Promise<void>;
 }
 
 const PULLS = 2;
-const utf8 = new TextEncoder();
 
 async function packageClient(servers: string): Promise<Client> {
   const connection = await connect({ servers });
   return {
-    request: async (subject, body) => (await connection.request(subject, body)).json<{ name: string }>(),
+    request: async (subject, request) =>
+      (await connection.request(`$JS.API.${subject}`, JSON.stringify(request))).json<{ name: string }>(),
     publish: (subject, body, reply) => connection.publish(subject, body, { reply }),
     subscribe: (subject, callback) => void connection.subscribe(subject, { callback }),
     close: () => connection.close(),
@@ -43,7 +44,7 @@ async function packageClient(servers: string): Promise<Client> {
 async function adapterClient(servers: string): Promise<Client> {
   const broker = await connectBroker({ servers });
   return {
-    request: (subject, body) => broker.api(subject.slice("$JS.API.".length), JSON.parse(Buffer.from(body).toString())),
+    request: (subject, request) => broker.api(subject, request),
     publish: (subject, body, reply) => broker.publish(subject, body, reply),
     subscribe: (subject, callback) => void broker.subscribe(subject, callback),
     close: () => broker.close(),
@@ -60,9 +61,8 @@ async function read(client: Client, { stream, pullMessages, from, to }: NoopStar
     mem_storage: true,
     num_replicas: 1,
   };
-  const create = utf8.encode(JSON.stringify({ stream_name: stream, config }));
-  const { name } = await client.request(`$JS.API.CONSUMER.CREATE.${stream}`, create);
-  const request = utf8.encode(JSON.stringify({ batch: pullMessages, expires: 5e9 }));
+  const { name } = await client.request(`CONSUMER.CREATE.${stream}`, { stream_name: stream, config });
+  const request = new TextEncoder().encode(JSON.stringify({ batch: pullMessages, expires: 5e9 }));
   const inbox = createInbox();
   const pull = () => client.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, request, inbox);
   return new Promise((resolve) => {

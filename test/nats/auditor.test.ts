@@ -1,11 +1,12 @@
 /** The audit in idle time: silent where all is well; a row that memory has changed is counted and told. */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createEngine, type Engine } from "../../connectors/engine.js";
 import { Auditor } from "../../connectors/nats/auditor.js";
 import type { Broker } from "../../connectors/nats/broker.js";
 import type { OwnerStatus } from "../../connectors/nats/owner.js";
 import { ensureOrdersStreams } from "../../connectors/nats/streams.js";
 import { Kernel } from "../../runtime/kernel.js";
+import type { Partition } from "../../runtime/partition.js";
 import { baseSettings, DAY, EPOCH, modelSets } from "../properties/streams.js";
 import { settled } from "../support/engine.js";
 import { kernelModule, messageOf, partitionOf, SEED, settingsOf } from "../support/kernel-driver.js";
@@ -46,6 +47,33 @@ test("some customers a look, all of them in turn, none while there is work", () 
   expect(auditor.status.rows).toBeGreaterThan(3 * 16);
   expect(auditor.status.differences).toBe(0);
   expect(notes).toEqual([]);
+});
+
+test("partitions of a thread look one after the other", () => {
+  vi.useFakeTimers();
+  try {
+    const looks = Array.from({ length: 8 }, () => 0);
+    const auditors = looks.map((_, partition) => {
+      const isIdle = () => {
+        looks[partition] = (looks[partition] as number) + 1;
+        return false;
+      };
+      return new Auditor({ partition: { partition } as Partition, isIdle, note: () => {} }, (error) => {
+        throw error;
+      });
+    });
+    for (let ms = 0, before = 0; ms < 1_000; ms++) {
+      vi.advanceTimersByTime(1);
+      const all = looks.reduce((sum, count) => sum + count, 0);
+      expect(all - before).toBeLessThanOrEqual(1);
+      before = all;
+    }
+    for (const count of looks) expect(count).toBeGreaterThanOrEqual(9);
+    for (const auditor of auditors) auditor.stop();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("differences are counted, and told up to a limit", () => {
