@@ -51,6 +51,8 @@ export interface ThreadStatus {
   /** Answers about the state under way, each of which holds its rows; and those refused because of too many. */
   readonly stateAnswers: number;
   readonly stateAnswersRefused: number;
+  /** Pauses of partitions for such answers that ended before all partitions were at rest. */
+  readonly statePausesCut: number;
 }
 
 /** Rows recounted from their orders since the engine's start, and what differed. */

@@ -29,7 +29,7 @@ import type {
   PartitionProgress,
   PlainError,
   Questions,
-  StatePart,
+  TakenRows,
   WorkerStart,
 } from "./nats/thread.js";
 
@@ -68,8 +68,8 @@ const HISTORY_MS_MAX = 10_000;
 /** Until a checkpoint of every partition is stored. */
 const CHECKPOINT_MS_MAX = 240_000;
 const STATE_ROWS_MAX = 2_000;
-/** Where customers are due every few milliseconds it takes some rounds until all partitions are exact at one instant. */
-const STATE_ROUNDS_MAX = 50;
+/** A partition waits a second for the others to rest; one that needs longer may be quicker the next time. */
+const STATE_ROUNDS_MAX = 10;
 /** More messages than this behind the input's end: not ready. */
 const LAG_MESSAGES_MAX = 100_000;
 
@@ -92,6 +92,7 @@ class NatsEngine implements Engine {
   #countsTimer: NodeJS.Timeout | undefined;
   #lastStatus = new Map<number, OwnerStatus>();
   #stateToken = 0;
+  #stateTaken: Promise<unknown> = Promise.resolve();
   #stopping = false;
 
   constructor(options: EngineOptions) {
@@ -185,9 +186,8 @@ class NatsEngine implements Engine {
   }
 
   /**
-   * Every customer's state, exact at one instant: the latest clock of all partitions, where each is ticked until it
-   * has nothing due up to there. Throws RetryableError where a partition has not caught up within a minute, or no such
-   * instant was found.
+   * Every customer's state, exact at one instant: the latest clock of all partitions, which rest at the broker's now.
+   * Throws RetryableError where a partition has not caught up within a minute, or they do not rest together.
    */
   async state(): Promise<StateAnswer> {
     const token = ++this.#stateToken;
@@ -195,9 +195,12 @@ class NatsEngine implements Engine {
       for (const worker of this.#workers) void worker.ask("stateClose", { token }).catch(() => {});
     };
     try {
-      const parts = await this.#openState(token);
-      const instant = parts.reduce((latest, { clock }) => Math.max(latest, clock), 0);
-      return { instant, positions: parts.map(({ sequence }) => sequence), rows: this.#mergedRows(token, parts, close) };
+      await Promise.all(this.#workers.map((worker) => worker.ask("stateOpen", { token })));
+      // One at a time: each would wait for a partition that the other has paused.
+      const taken = this.#stateTaken.then(() => this.#takeState(token));
+      this.#stateTaken = taken.catch(() => undefined);
+      const { instant, positions, parts } = await taken;
+      return { instant, positions, rows: this.#mergedRows(token, parts, close) };
     } catch (error) {
       close();
       throw error instanceof Error ? error : new Error(String(error));
@@ -210,13 +213,9 @@ class NatsEngine implements Engine {
     const history = await this.#workerOf(partition).ask("history", { partition, customer }, HISTORY_MS_MAX);
     if (history === null) return undefined;
     if (history.version !== this.settings.version)
-      throw new RetryableError(
-        "BROKER_UNREACHABLE",
-        "other models than the configured ones hold in the partition yet",
-        {
-          remedy: "Ask again when the engine is ready.",
-        },
-      );
+      throw new RetryableError("ENGINE_BUSY", "other models than the configured ones hold in the partition yet", {
+        remedy: "Ask again when the engine is ready.",
+      });
     return explain(this.settings, history, ordersMax);
   }
 
@@ -288,32 +287,27 @@ class NatsEngine implements Engine {
   }
   #polling = false;
 
-  async #openState(token: number): Promise<StatePart[]> {
-    const live = this.settings.clock === "broker";
-    const ask = (partition: number, tick: boolean) =>
-      this.#workerOf(partition).ask("stateOpen", { partition, token, tick });
-    let parts = await Promise.all(this.#streams.map(({ partition }) => ask(partition, live)));
-    for (let round = 0; live; round++) {
-      const instant = Math.max(...parts.map(({ clock }) => clock));
-      const behind = new Set(
-        parts.filter(({ nextDue }) => nextDue !== null && nextDue <= instant).map(({ partition }) => partition),
+  /** Takes the rows of all partitions at one instant; see stateanswers.ts. */
+  async #takeState(token: number): Promise<{ instant: number; positions: number[]; parts: readonly TakenRows[] }> {
+    const tick = this.settings.clock === "broker";
+    for (let round = 0; round < STATE_ROUNDS_MAX; round++) {
+      const paused = await Promise.all(
+        this.#streams.map(({ partition }) => this.#workerOf(partition).ask("statePause", { token, partition, tick })),
       );
-      if (behind.size === 0) break;
-      // Never rows that were not true at the instant named.
-      if (round === STATE_ROUNDS_MAX)
-        throw new RetryableError("BROKER_UNREACHABLE", "customers are due so often that no instant is exact for all", {
-          remedy: "Ask again; with more workers the partitions answer closer together.",
-        });
-      // Orders go on meanwhile: only those that may change before the instant are asked again.
-      parts = await Promise.all(parts.map((part) => (behind.has(part.partition) ? ask(part.partition, true) : part)));
+      const instant = Math.max(...paused.map(({ clock }) => clock));
+      const taken = await Promise.all(this.#workers.map((worker) => worker.ask("stateTake", { token, instant })));
+      if (!taken.includes(null)) {
+        const parts = taken.flatMap((parts) => parts ?? []);
+        return { instant, positions: paused.map(({ sequence }) => sequence), parts };
+      }
     }
-    return parts;
+    throw new RetryableError("ENGINE_BUSY", `the partitions did not rest together in ${STATE_ROUNDS_MAX} tries`);
   }
 
   /** Merges the partitions' sorted rows; fetches each one's next part when the last is used up. */
-  async *#mergedRows(token: number, parts: readonly StatePart[], close: () => void): AsyncGenerator<StateRow[]> {
+  async *#mergedRows(token: number, parts: readonly TakenRows[], close: () => void): AsyncGenerator<StateRow[]> {
     try {
-      const cursors = parts.map((part) => ({ part, from: 0, rows: [] as StateRow[], at: 0 }));
+      const cursors = parts.map((part) => ({ part, from: 0, rows: [] as readonly StateRow[], at: 0 }));
       let out: StateRow[] = [];
       for (;;) {
         let least: (typeof cursors)[number] | undefined;
@@ -327,9 +321,7 @@ class NatsEngine implements Engine {
               count: STATE_ROWS_MAX,
             });
             if (cursor.rows.length === 0)
-              throw new RetryableError("BROKER_UNREACHABLE", "the state was read too slowly and is gone", {
-                remedy: "Ask again.",
-              });
+              throw new RetryableError("ENGINE_BUSY", "the state was read too slowly and is gone");
             cursor.from += cursor.rows.length;
             cursor.at = 0;
           }

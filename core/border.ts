@@ -1,8 +1,8 @@
 // Addresses, limits and counters for the runtime, which never types one a second time.
 import { openMessage } from "./cause";
 import { CHANNEL_NAME, UNLISTED, addChannel, channelAt, findChannel } from "./channels";
-import { bandBytes } from "./rows";
-import { Customer, HAS_ROWS, customerAt, idAt, idLengthAt, rowAt } from "./customers";
+import { Customer, HAS_ROWS, Row, customerAt, idAt, idLengthAt, rowAt } from "./customers";
+import { nextOf } from "./forecast";
 import {
   CELLS,
   CELLS_MAX,
@@ -39,8 +39,9 @@ import {
   SUM_BYTES,
   customers,
 } from "./layout";
-import { modelAt, placeWindows, soonestOf } from "./models";
+import { Model, dimensionAt, modelAt, placeWindows, soonestOf } from "./models";
 import { BEFORE_AT, DEAD_BYTES_MAX, DEAD_TEXT_AT, Figures, MIGRATION_TEXT_AT, STEP_BYTES_MAX } from "./output";
+import { bandAt, bandBytes, isNull, segmentOf, valueAt } from "./rows";
 import { DEAD, EVENTS, S } from "./status";
 import { writeFigures } from "./settle";
 import { forgetBlock } from "./timers";
@@ -244,11 +245,8 @@ export function chainLongest(): u32 {
   return S.chainLongest;
 }
 
-/**
- * Writes rows of customers from number `from` on, one behind the other at OUTPUT: number u32, model u8, segment u8,
- * id length u16, id address u32, pad u32, bands u64, Figures. Up to a full output. Returns the number to go on with, 0 at the end; the
- * bytes written are in `rowBytesWritten`.
- */
+/** Rows also of what is due and has not fired: no instant is as early. */
+const AS_THEY_ARE: i64 = 0;
 export const ROW_RECORD_BYTES: u32 = 24 + 48;
 let written: u32 = 0;
 
@@ -256,35 +254,57 @@ export function rowBytesWritten(): u32 {
   return written;
 }
 
-export function writeRows(from: u32): u32 {
+/**
+ * Writes rows of customers from number `from` on, one behind the other at OUTPUT: number u32, model u8, segment u8,
+ * id length u16, id address u32, pad u32, bands u64, Figures. Up to a full output. What changes by time alone up to
+ * `instant` (ms, 0 for nothing) has changed in them, and nowhere else. Returns the number to go on with, 0 at the end;
+ * the bytes written are in `rowBytesWritten`.
+ */
+export function writeRows(from: u32, instant: f64): u32 {
   written = 0;
   for (let number = from; number <= S.customers; number++) {
     const customer = customerAt(number);
     if ((customer.flags & HAS_ROWS) == 0) continue;
     if (written + S.models * ROW_RECORD_BYTES > OUTPUT_BYTES) return number;
-    for (let m: u32 = 0; m < S.models; m++) writeRow(number, customer, m);
+    for (let m: u32 = 0; m < S.models; m++) writeRow(number, customer, m, <i64>instant);
   }
   return 0;
 }
 
-/** Writes the rows of one customer; none where no event of it was applied. */
+/** Writes the rows of one customer as they are; none where no event of it was applied. */
 export function writeRowsOf(number: u32): void {
   written = 0;
   const customer = customerAt(number);
   if ((customer.flags & HAS_ROWS) == 0) return;
-  for (let m: u32 = 0; m < S.models; m++) writeRow(number, customer, m);
+  for (let m: u32 = 0; m < S.models; m++) writeRow(number, customer, m, AS_THEY_ARE);
 }
 
-function writeRow(number: u32, customer: Customer, m: u32): void {
+function writeRow(number: u32, customer: Customer, m: u32, instant: i64): void {
+  const model = modelAt(m);
   const row = rowAt(customer, m);
+  const isDue = nextOf(row, model, row.bands) <= instant;
+  const bands = isDue ? bandsAt(row, model, m, instant) : row.bands;
   const at = OUTPUT + written;
   store<u32>(at, number);
   store<u8>(at, <u8>m, 4);
-  store<u8>(at, row.segment, 5);
+  store<u8>(at, isDue ? segmentOf(row, model, m, bands) : row.segment, 5);
   store<u16>(at, <u16>idLengthAt(customer), 6);
   store<u32>(at, <u32>idAt(customer), 8);
   store<u32>(at, 0, 12);
-  store<u64>(at, bandBytes(row.bands), 16);
-  writeFigures(changetype<Figures>(at + 24), row, modelAt(m));
+  store<u64>(at, bandBytes(bands), 16);
+  const figures = changetype<Figures>(at + 24);
+  writeFigures(figures, row, model);
+  if (isDue) {
+    figures.orders = <f64>valueAt(row, model, m, dimensionAt(model, model.countAt), instant);
+    figures.spend = <f64>valueAt(row, model, m, dimensionAt(model, model.sumAt), instant);
+  }
   written += ROW_RECORD_BYTES;
+}
+
+function bandsAt(row: Row, model: Model, m: u32, instant: i64): u32 {
+  if (isNull(row)) return 0;
+  let bands: u32 = 0;
+  for (let d: u32 = 0; d < model.dimensions; d++)
+    bands |= bandAt(row, model, m, dimensionAt(model, d), instant) << (d << 2);
+  return bands;
 }

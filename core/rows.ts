@@ -264,6 +264,27 @@ export function bandsOf(row: Row, model: Model, now: i64): u32 {
   return bands;
 }
 
+/** Value of a dimension that counts or sums, less what leaves its window up to `now`. */
+export function valueAt(row: Row, model: Model, number: u32, dimension: Dimension, now: i64): i64 {
+  let value = measured(row, model, dimension);
+  if (dimension.slot == NO_SLOT) return value;
+  const window = windowAt(model, dimension.slot);
+  let cursor = cursorOf(row, window);
+  while (cursor != 0 && leave(timeAt(cursor), window.length) <= now) {
+    value -= shareOf(window.measure, model, cursor);
+    cursor = nextTaken(model, number, cursor);
+  }
+  return value;
+}
+
+/** Band at `now`, also of a row that is due up to there. The dimension is the model's, or has other limits. */
+export function bandAt(row: Row, model: Model, number: u32, dimension: Dimension, now: i64): u32 {
+  const measure = dimension.measure;
+  if (measure == NEWEST) return bandOfAge(dimension, now - lastTime(row));
+  if (measure == OLDEST) return bandOfAge(dimension, now - firstTime(row));
+  return bandOfValue(dimension, valueAt(row, model, number, dimension, now));
+}
+
 @inline export function bandIn(bands: u32, dimension: u32): u32 {
   return (bands >> (dimension << 2)) & 15;
 }

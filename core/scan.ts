@@ -4,7 +4,7 @@
 //
 // Three tables say of each code of a digest's three parts what it adds to the number of the cell, or that a limit lies
 // within the code's range: then the row itself is looked at. One load, three look-ups and one count a row.
-import { Row, coldAt, cursorOf, customerAt, rowAt, valueOf } from "./customers";
+import { Row, customerAt, rowAt } from "./customers";
 import {
   COUNT_CODES,
   COUNT_SHIFT,
@@ -24,23 +24,8 @@ import {
   unitBits,
 } from "./digest";
 import { SCAN, SCAN_COUNTS, SCAN_LIST, SCAN_TABLES } from "./layout";
-import { timeAt } from "./log";
-import {
-  COUNT,
-  Dimension,
-  Model,
-  NEWEST,
-  NO_LIMIT,
-  NO_SLOT,
-  OLDEST,
-  bandOfAge,
-  bandOfValue,
-  dimensionAt,
-  leave,
-  modelAt,
-  windowAt,
-} from "./models";
-import { firstTime, isNull, lastTime, nextTaken, shareOf } from "./rows";
+import { Dimension, Model, NO_LIMIT, OLDEST, bandOfAge, bandOfValue, dimensionAt, modelAt } from "./models";
+import { bandAt, isNull } from "./rows";
 import { S } from "./status";
 import { isQuiet, mayBeDue } from "./timers";
 
@@ -178,29 +163,9 @@ function cellOfRow(row: Row, m: u32): u32 {
   let cell: u32 = 0;
   for (let d: u32 = 0; d < candidate().dimensions; d++) {
     const dimension = dimensionAt(candidate(), d);
-    const measure = dimension.measure;
-    const band =
-      measure == NEWEST
-        ? bandOfAge(dimension, S.clock - lastTime(row))
-        : measure == OLDEST
-          ? bandOfAge(dimension, S.clock - firstTime(row))
-          : bandOfValue(dimension, valueNow(row, model, m, dimension));
-    cell += band * dimension.stride;
+    cell += bandAt(row, model, m, dimension, S.clock) * dimension.stride;
   }
   return cell;
-}
-
-/** Value of a dimension that counts or sums at T, less what is due to leave. */
-function valueNow(row: Row, model: Model, m: u32, dimension: Dimension): i64 {
-  if (dimension.slot == NO_SLOT) return dimension.measure == COUNT ? <i64>row.ordersEver : row.spendEver;
-  const window = windowAt(model, dimension.slot);
-  let value = valueOf(row, window);
-  let cursor = cursorOf(row, window);
-  while (cursor != 0 && leave(timeAt(cursor), window.length) <= S.clock) {
-    value -= shareOf(window.measure, model, cursor);
-    cursor = nextTaken(model, m, cursor);
-  }
-  return value;
 }
 
 @inline function set(table: usize, code: u32, adds: u32): void {

@@ -8,6 +8,7 @@ const REMEDY = {
   BROKER_UNSUITABLE: "Start nats-server 2.9.10 or newer with JetStream (`-js`).",
   BROKER_MISSING: "Install it with your system's package manager, or name a running one with --nats URL.",
   ENGINE_UNREACHABLE: "Start it with `tidemark run`, or name its address with --url.",
+  ENGINE_BUSY: "Ask again.",
   ENGINE_REFUSED: "Mend what the message names, then try again.",
   CUSTOMER_UNKNOWN:
     "Check the id, letter by letter: it is the one that the orders carry. tidemark state lists all customers; tidemark dlq " +

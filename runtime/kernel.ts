@@ -457,11 +457,11 @@ export class Kernel {
     return this.#text(this.#call("channelName", channel), this.#call("channelNameLength", channel));
   }
 
-  /** Rows of every customer that has them, by customer number and model. */
-  *rows(): Generator<KernelRow> {
+  /** Rows of every customer that has them, by customer number and model; what falls due up to `instant` (ms) has fired in them. */
+  *rows(instant: number): Generator<KernelRow> {
     const size = this.#constant("ROW_RECORD_BYTES");
     for (let from = 1; from !== 0; ) {
-      from = this.#call("writeRows", from);
+      from = this.#call("writeRows", from, instant);
       const end = this.#output + this.#call("rowBytesWritten");
       for (let at = this.#output; at < end; at += size) yield this.#readRow(at);
     }

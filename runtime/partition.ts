@@ -544,9 +544,12 @@ export class Partition {
     };
   }
 
-  /** Every customer in every model, in the order of the State CSV; exact at the clock when nothing is overdue. */
-  state(): StateRow[] {
-    return [...this.#kernel.rows()].map((row) => this.#stateRow(row)).sort(compareRows);
+  /**
+   * Every customer in every model, in the order of the State CSV: as they are, exact at the clock when nothing is
+   * overdue; or as time alone leaves them at a later `instant` (ms). Nothing changes.
+   */
+  state(instant = 0): StateRow[] {
+    return [...this.#kernel.rows(instant)].map((row) => this.#stateRow(row)).sort(compareRows);
   }
 
   /**

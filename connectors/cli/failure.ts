@@ -12,6 +12,12 @@ export class SilentFailure extends Error {
   override readonly name = "SilentFailure";
 }
 
+/** What happened and what to do, as one line of a log. */
+export function briefly(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return error instanceof TidemarkError ? `${text}. ${error.remedy}` : text;
+}
+
 /** Writes the failure to stderr and returns the exit code. A stack only with TIDEMARK_DEBUG=1. */
 export function reportFailure(error: unknown): number {
   progress.clear();

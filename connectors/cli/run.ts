@@ -2,13 +2,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, Option } from "commander";
 import type { Logger } from "pino";
-import { InputError, TidemarkError } from "../../runtime/errors.js";
+import { InputError } from "../../runtime/errors.js";
 import type { Settings } from "../../runtime/settings.js";
 import { createEngine, type Engine } from "../engine.js";
 import type { BrokerOptions } from "../nats/broker.js";
 import { EmbeddedServer } from "../nats/server.js";
 import { publishHistory, publishTraffic } from "./demo.js";
-import { isAbort } from "./failure.js";
+import { briefly, isAbort } from "./failure.js";
 import { createLog, LOG_FORMATS, type LogFormat } from "./log.js";
 import {
   addBrokerOptions,
@@ -223,11 +223,6 @@ async function announceReady(engine: Engine, log: Logger, signal: AbortSignal): 
   } catch (error) {
     log.warn(briefly(error));
   }
-}
-
-function briefly(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return error instanceof TidemarkError ? `${text} ${error.remedy}` : text;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

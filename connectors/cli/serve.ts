@@ -1,7 +1,7 @@
 /** `tidemark replay --serve`: page, API and WebSocket over what was replayed, until Ctrl-C. */
 import { once } from "node:events";
-import { TidemarkError } from "../../runtime/errors.js";
 import type { FileEngine } from "../file/index.js";
+import { briefly } from "./failure.js";
 import { count, err } from "./terminal.js";
 
 /** Serves until the signal aborts. Rejects with InputError (PORT_IN_USE). */
@@ -10,11 +10,7 @@ export async function serve(
   { port, host, version }: { readonly port: number; readonly host: string; readonly version: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const warn = (error: unknown) => {
-    const text = error instanceof Error ? error.message : String(error);
-    const what = error instanceof TidemarkError ? `${text} ${error.remedy}` : text;
-    err.note(`${err.style("yellow", "tidemark:")} ${what}`);
-  };
+  const warn = (error: unknown) => err.note(`${err.style("yellow", "tidemark:")} ${briefly(error)}`);
   // Only now: the other commands start the sooner without it.
   const { createHttp } = await import("../http/server.js");
   const http = await createHttp(engine, { version, onError: warn });

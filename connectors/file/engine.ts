@@ -84,6 +84,7 @@ function statusOf(partition: Partition): PartitionStatus {
     eventLoopDelaySeconds: { mean: 0, p50: 0, p99: 0, max: 0 },
     stateAnswers: 0,
     stateAnswersRefused: 0,
+    statePausesCut: 0,
     state: "running",
     position: sequence,
     positionStamp: stamp,

@@ -202,6 +202,12 @@ export const FAMILIES: readonly Family[] = [
     "Questions about the state refused: too many under way.",
     (s) => s.stateAnswersRefused,
   ),
+  worker(
+    "counter",
+    "state_pauses_cut_total",
+    "Pauses of partitions for answers about the state that ended before all partitions were at rest.",
+    (s) => s.statePausesCut,
+  ),
   all("gauge", "segment_customers", "Customers in each segment (null: in none).", function* ({ counts, settings }) {
     for (const [index, { segments, none }] of counts.entries()) {
       const model = settings.models[index];

@@ -20,6 +20,7 @@ import { Histogram } from "./histogram.js";
 import { LedgerWriter } from "./ledger.js";
 import type { BrokerMessage } from "./message.js";
 import { modelChanged, modelMessage } from "./model.js";
+import { Pause } from "./pause.js";
 import { stateOf } from "./position.js";
 import { controlMessage } from "./publisher.js";
 import { type Missing, type StreamMessage, StreamReader } from "./reader.js";
@@ -111,6 +112,7 @@ export class PartitionOwner {
   /** A message may be applied in part: nobody else looks at the kernel now. */
   #applying = false;
   readonly #readers = new Set<(partition: Partition) => void>();
+  readonly #pauses = new Set<Pause>();
   /** What is to be done as soon as no message is applied in part. */
   #betweenSlices: ((isOver: boolean) => void)[] = [];
   #checkpointer: Checkpointer | undefined;
@@ -214,6 +216,7 @@ export class PartitionOwner {
           this.#hand = messages;
         }
         this.#fillInput(partition);
+        for (const { over } of this.#pauses) await over;
         const next = partition.nextSlice ?? this.#nextAlone(partition);
         if (next !== undefined) {
           this.#checkClock(next);
@@ -281,6 +284,14 @@ export class PartitionOwner {
       this.#readers.add(reader);
       this.#serveReaders();
     });
+  }
+
+  /** Applies nothing more until the pause is over. To be called at rest, or between two slices. */
+  pause(msMax: number): Pause {
+    const pause = new Pause(msMax);
+    this.#pauses.add(pause);
+    void pause.over.then(() => this.#pauses.delete(pause));
+    return pause;
   }
 
   /**

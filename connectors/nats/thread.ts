@@ -32,23 +32,31 @@ export interface CheckpointPlace extends Pick<CheckpointSettings, "everyMs" | "m
   readonly folder?: string | undefined;
 }
 
-/** A partition's rows are held from `stateOpen` to `stateClose`; they are fetched in parts. */
+/** A partition that is paused for an answer about the state. */
 export interface StatePart {
   readonly partition: number;
   readonly clock: number;
-  readonly nextDue: number | null;
   readonly sequence: number;
+}
+
+/** How many rows of a partition wait to be fetched. */
+export interface TakenRows {
+  readonly partition: number;
   readonly rows: number;
-  readonly models: readonly string[];
 }
 
 export interface Questions {
   readonly status: { ask: object; answer: OwnerStatus[] };
   /** `seen`: positions summed at the last answer; null when nothing was applied since. */
   readonly counts: { ask: { seen: number | null }; answer: { seen: number; counts: ModelCounts[] } | null };
-  /** Waits until nothing is overdue; publishes a tick first where asked to. */
-  readonly stateOpen: { ask: { partition: number; token: number; tick: boolean }; answer: StatePart };
-  readonly stateRows: { ask: { partition: number; token: number; from: number; count: number }; answer: StateRow[] };
+  /** Begins an answer about the state, to be ended with `stateClose`. The others that name its token: see stateanswers.ts. */
+  readonly stateOpen: { ask: { token: number }; answer: null };
+  readonly statePause: { ask: { token: number; partition: number; tick: boolean }; answer: StatePart };
+  readonly stateTake: { ask: { token: number; instant: number }; answer: readonly TakenRows[] | null };
+  readonly stateRows: {
+    ask: { token: number; partition: number; from: number; count: number };
+    answer: readonly StateRow[];
+  };
   readonly stateClose: { ask: { token: number }; answer: null };
   /** One customer as it is; null where it never came. */
   readonly history: { ask: { partition: number; customer: string }; answer: CustomerHistory | null };

@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parentPort, workerData } from "node:worker_threads";
 import { TidemarkError } from "../../runtime/errors.js";
-import type { StateRow } from "../../runtime/state.js";
 import type { CheckpointStore } from "../checkpoints.js";
 import { addCounts } from "../counts.js";
 import type { ModelCounts } from "../edge.js";
@@ -11,17 +10,15 @@ import { type Broker, connectBroker } from "./broker.js";
 import { type CheckpointCounts, emptyCheckpointCounts } from "./checkpointer.js";
 import { keep } from "./keeper.js";
 import type { PartitionOwner } from "./owner.js";
+import { StateAnswers } from "./stateanswers.js";
 import { checkpointStore } from "./stores.js";
-import type { FromWorker, PlainError, Question, StatePart, WorkerStart } from "./thread.js";
+import type { FromWorker, PlainError, Question, WorkerStart } from "./thread.js";
 import { Turns } from "./turns.js";
 
 const PROGRESS_MS = 250;
 const DRAIN_MS_MAX = 60_000;
 /** A customer is looked at when nothing is overdue; after so long, as it is. */
 const HISTORY_MS_MAX = 2_000;
-/** Answers about the state under way at a time: each holds its rows. */
-const STATES_MAX = 2;
-const STATE_MS_MAX = 300_000;
 
 const start = workerData as WorkerStart;
 const port = parentPort;
@@ -32,8 +29,7 @@ const delay = monitorEventLoopDelay({ resolution: 10 });
 const turns = new Turns();
 const owners = new Map<number, PartitionOwner>();
 const counts = new Map<number, CheckpointCounts>();
-const states = new Map<number, { rows: Map<number, StateRow[]>; timer: NodeJS.Timeout }>();
-let statesRefused = 0;
+const states = new StateAnswers();
 let running: Promise<unknown> = Promise.resolve();
 
 async function main(): Promise<void> {
@@ -99,24 +95,25 @@ async function answer(question: Question): Promise<unknown> {
       const thread = {
         worker: start.worker,
         eventLoopDelaySeconds: loop,
-        stateAnswers: states.size,
-        stateAnswersRefused: statesRefused,
+        stateAnswers: states.count,
+        stateAnswersRefused: states.refused,
+        statePausesCut: states.pausesCut,
       };
       return Promise.all([...owners.values()].map((owner) => owner.status(thread)));
     }
     case "counts":
       return countsSince(question.seen);
     case "stateOpen":
-      return openState(question.partition, question.token, question.tick);
+      states.open(question.token);
+      return null;
+    case "statePause":
+      return states.pause(question.token, ownerOf(question.partition), question.tick);
+    case "stateTake":
+      return states.take(question.token, question.instant);
     case "stateRows":
-      return (
-        states
-          .get(question.token)
-          ?.rows.get(question.partition)
-          ?.slice(question.from, question.from + question.count) ?? []
-      );
+      return states.rows(question.token, question.partition, question.from, question.count);
     case "stateClose":
-      closeState(question.token);
+      states.close(question.token);
       return null;
     case "history":
       return (await ownerOf(question.partition).history(question.customer, HISTORY_MS_MAX)) ?? null;
@@ -141,42 +138,10 @@ function countsSince(seen: number | null): { seen: number; counts: ModelCounts[]
   return { seen: positions, counts: addCounts(partitions.map((partition) => partition.counts())) };
 }
 
-async function openState(number: number, token: number, tick: boolean): Promise<StatePart> {
-  const owner = ownerOf(number);
-  // Before anything is waited for: those that wait come to rest together, and each would take its rows.
-  reserveState(token);
-  if (tick) await owner.tick(DRAIN_MS_MAX);
-  return owner.atRest((partition) => {
-    // Closed meanwhile: nobody waits for the rows. They are taken at once, for they are true at one instant and sorted by
-    // id: about 300 bytes a row until they are read.
-    const held = states.get(token);
-    const rows = held === undefined ? [] : partition.state();
-    held?.rows.set(number, rows);
-    const { clock, nextDue, position, settings } = partition;
-    const models = settings.models.map(({ name }) => name);
-    return { partition: number, clock, nextDue, sequence: position.sequence, rows: rows.length, models };
-  }, DRAIN_MS_MAX);
-}
-
 function ownerOf(partition: number): PartitionOwner {
   const owner = owners.get(partition);
   if (owner === undefined) throw new RangeError(`partition ${partition} has not begun`);
   return owner;
-}
-
-/** Throws Error where too many are under way. */
-function reserveState(token: number): void {
-  if (states.has(token)) return;
-  if (states.size >= STATES_MAX) {
-    statesRefused++;
-    throw new Error("too many answers about the state are under way");
-  }
-  states.set(token, { rows: new Map(), timer: setTimeout(() => closeState(token), STATE_MS_MAX) });
-}
-
-function closeState(token: number): void {
-  clearTimeout(states.get(token)?.timer);
-  states.delete(token);
 }
 
 function plain(error: unknown): PlainError {

@@ -160,7 +160,7 @@ export async function chaos({ binary, seed, durationMs, meanGapMs, customers }: 
   }
 }
 
-/** Waits until every partition has applied what its stream held, nothing is due and all output is stored. Returns the page. */
+/** Waits until every partition runs and has applied what its stream held. Returns the page. */
 async function settled({ main, failures }: Deployment, lasts: readonly number[]): Promise<string> {
   const end = performance.now() + SETTLE_MS_MAX;
   let last: unknown = "it does not answer";

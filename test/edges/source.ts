@@ -372,6 +372,7 @@ export function partitionStatus(partition: number): PartitionStatus {
     tickWaitSeconds: 0.25,
     stateAnswers: 1,
     stateAnswersRefused: 2,
+    statePausesCut: 3,
     eventLoopDelaySeconds: { mean: 0.011, p50: 0.01, p99: 0.02, max: 0.05 },
     stats,
   };

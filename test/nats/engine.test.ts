@@ -82,6 +82,47 @@ describe.each(serverVersions)("the engine on nats-server $version", ({ binary })
     expect(await engine.ledger.epoch()).toMatch(/^[0-9a-f]{16}$/);
   });
 
+  test("the state is of one instant, however many fall due meanwhile", async () => {
+    const model = {
+      ...{ name: "m", channels: "*", currency: "EUR", segments: [] },
+      recency: { bands: [{ name: "short", max: "20s" }, { name: "long" }] },
+      frequency: { window: "30d", bands: [{ name: "any", min: 1 }] },
+      monetary: { window: "30d", bands: [{ name: "any", min: 0 }] },
+    };
+    const settings = settingsWith({ partitions: 3, workers: 2, models: [model] });
+    await ensureOrdersStreams(broker, settings);
+    // One falls due each millisecond, for ten seconds.
+    const now = Date.now();
+    const orders = Array.from({ length: 10_000 }, (_, n) => ({
+      ...{ id: `o${n}`, customer: `c${n}`, time: now - 10_000 + n, amount: 100 },
+    }));
+    await publish(broker, settings, orders);
+    const engine = await startEngine(settings);
+    await ready(engine);
+    let mixed = 0;
+    for (let at = 0; at < now + 18_000 && mixed < 30; ) {
+      const { instant, rows } = await engine.state();
+      const wrong = [];
+      let long = 0;
+      let all = 0;
+      for await (const part of rows) {
+        all += part.length;
+        for (const row of part) {
+          const isLong = instant - (row.lastOrder ?? 0) >= 20_000;
+          if (isLong) long++;
+          if (row.recency !== (isLong ? "long" : "short")) wrong.push(row);
+        }
+      }
+      expect(wrong, `at ${instant}`).toEqual([]);
+      expect(all).toBe(10_000);
+      expect(instant).toBeGreaterThan(at);
+      if (long > 0 && long < all) mixed++;
+      at = instant;
+    }
+    expect(mixed).toBeGreaterThan(0);
+    for (const { statePausesCut } of await settled(engine)) expect(statePausesCut).toBe(0);
+  }, 120_000);
+
   test("a restart publishes nothing twice and goes on; one worker or three give the same bytes", async () => {
     const one = settingsWith({ workers: 1 });
     const three = settingsWith({ workers: 3 });

@@ -202,3 +202,27 @@ test("counts() sums to the customers and to the rows of state()", patience, () =
     { numRuns: runs(60) },
   );
 });
+
+test("the state as time alone leaves it at an instant is the state once that has passed", patience, () => {
+  let due = 0;
+  fc.assert(
+    fc.property(anyStream, ({ models, settings: words, input, instants }) => {
+      const settings = settingsOf(models, words);
+      const [early, later] = [partitionOf("debug", settings), partitionOf("debug", settings)];
+      for (const partition of [early, later]) {
+        for (const _ of partition.records(input.map((one, n) => messageOf(one, n + 1, settings))));
+        drain(partition, partition.clock);
+      }
+      const before = early.state();
+      for (const instant of instants.filter((one) => one >= early.clock).sort((a, b) => a - b)) {
+        const foreseen = early.state(instant);
+        drain(later, instant);
+        assert.deepEqual(foreseen, later.state(), `at ${instant}, seen from ${early.clock}`);
+        due += foreseen.filter((row, n) => row.segment !== before[n]?.segment).length;
+      }
+      assert.deepEqual(early.state(), before);
+    }),
+    { numRuns: runs(60) },
+  );
+  assert.isAbove(due, 0, "rows that change by then");
+});
