@@ -4,17 +4,13 @@ import type { AddressInfo } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import type { EdgeEngine, LedgerEntry, LedgerReader } from "../connectors/edge.js";
 import { attachWebSocket } from "../connectors/websocket/index.js";
-import { RecordEncoder } from "../runtime/encoder.js";
 import { shopRecords } from "./shop.js";
 
 /** Records that wait at most for the clients, all together, before more are read. */
 const BURST = 64;
 
 const shop = shopRecords(2_000);
-const encoder = new RecordEncoder({ settings: shop.settings, partition: 0, channelName: shop.channelName });
-const records = shop.outputs
-  .flatMap((output) => encoder.encode(output))
-  .filter(({ subject }) => subject.includes(".segment."));
+const records = shop.outputs.flatMap(shop.newEncoder()).filter(({ subject }) => subject.includes(".segment."));
 
 let wanted = 0;
 let wake = () => {};

@@ -10,7 +10,6 @@ import net from "node:net";
 import type { Broker } from "../connectors/nats/broker.js";
 import { LedgerWriter } from "../connectors/nats/ledger.js";
 import { Publishes } from "../connectors/nats/wire.js";
-import { RecordEncoder } from "../runtime/encoder.js";
 import type { LedgerRecord } from "../runtime/record.js";
 import { withServer } from "./nats.js";
 import { type Bench, type BenchOptions, type Result, withGoal } from "./result.js";
@@ -68,11 +67,11 @@ async function run(options: BenchOptions): Promise<readonly Result[]> {
 }
 
 /** A call that encodes all, and counts them. */
-function encodeAll({ settings, outputs, channelName, count }: ShopRecords): () => void {
-  const encoder = new RecordEncoder({ settings, partition: 0, channelName });
+function encodeAll({ outputs, newEncoder, count }: ShopRecords): () => void {
+  const encode = newEncoder();
   return () => {
     let encoded = 0;
-    for (const output of outputs) encoded += encoder.encode(output).length;
+    for (const output of outputs) encoded += encode(output).length;
     if (encoded !== count) throw new Error(`${encoded} of ${count} records encoded`);
   };
 }
@@ -83,9 +82,8 @@ function perSecond(count: number, call: () => void): number {
   return (1000 * count) / (performance.now() - start);
 }
 
-function recordsOf({ settings, outputs, channelName }: ShopRecords): LedgerRecord[] {
-  const encoder = new RecordEncoder({ settings, partition: 0, channelName });
-  return outputs.flatMap((output) => encoder.encode(output));
+function recordsOf({ outputs, newEncoder }: ShopRecords): LedgerRecord[] {
+  return outputs.flatMap(newEncoder());
 }
 
 function bodyBytes(shop: ShopRecords): number {
@@ -110,11 +108,11 @@ async function inStream(broker: Broker, name: string, count: number, publish: ()
 }
 
 /** As a partition's owner does it: a step's records encoded, appended, and so on. */
-async function write(broker: Broker, { settings, outputs, channelName }: ShopRecords): Promise<void> {
+async function write(broker: Broker, { settings, outputs, newEncoder }: ShopRecords): Promise<void> {
   const writer = await LedgerWriter.open(broker, { stream: STREAM, inFlightMax: settings.ledgerInFlightMax });
-  const encoder = new RecordEncoder({ settings, partition: 0, channelName });
+  const encode = newEncoder();
   const { signal } = new AbortController();
-  for (const output of outputs) await writer.append(encoder.encode(output), signal);
+  for (const output of outputs) await writer.append(encode(output), signal);
   await writer.flush(signal);
   writer.close();
   if (writer.refused > 0) throw new Error(`${writer.refused} publishes were refused`);

@@ -1,9 +1,9 @@
 /** Migrations of a simulated shop, as the kernel puts them out. */
 import { readFileSync } from "node:fs";
 import { compileSettings } from "../runtime/config/index.js";
+import { RecordEncoder } from "../runtime/encoder.js";
 import { Kernel } from "../runtime/kernel.js";
-import { Output } from "../runtime/output.js";
-import type { InputMessage } from "../runtime/record.js";
+import type { InputMessage, LedgerRecord } from "../runtime/record.js";
 import type { Settings } from "../runtime/settings.js";
 import { simulateShop } from "../runtime/simulate.js";
 import { ordersSubject } from "../runtime/subjects.js";
@@ -17,10 +17,11 @@ const ORDERS_EACH = 10;
 
 export interface ShopRecords {
   readonly settings: Settings;
-  /** Copies of the kernel's output, one a step. */
-  readonly outputs: readonly Output[];
+  /** The bytes of the kernel's output, one a step. */
+  readonly outputs: readonly Uint8Array[];
   readonly count: number;
-  readonly channelName: (channel: number) => string;
+  /** Encodes such an output: it is put where the kernel had it. */
+  readonly newEncoder: () => (output: Uint8Array) => LedgerRecord[];
 }
 
 /** All that 400 days of so many customers put out, in ledger order from 1 on: under the model of the defaults. */
@@ -35,17 +36,14 @@ export function shopRecords(customers: number): ShopRecords {
   const wasm = new WebAssembly.Module(readFileSync(new URL("../core/kernel.wasm", import.meta.url)));
   const kernel = new Kernel({ wasm, settings, partition: 0, seed: new Uint8Array(16), checksPartition: false });
   kernel.goLive();
-  const outputs: Output[] = [];
+  const outputs: Uint8Array[] = [];
   let count = 0;
   const keep = () => {
     const output = kernel.output();
     if (!output.more) return;
     let records = 0;
     for (; output.more; output.next()) records++;
-    output.rewind();
-    const copy = output.bytes.slice(0, output.size);
-    outputs.push(new Output(copy.buffer, 0, copy.length));
-    outputs.at(-1)?.rewind(copy.length);
+    outputs.push(output.bytes.slice(0, output.size));
     count += records;
   };
   for (const { subject, source, silent, sequence, stamp, body } of messages(settings, customers)) {
@@ -53,7 +51,17 @@ export function shopRecords(customers: number): ShopRecords {
     if (!fits || kernel.begin() === undefined) throw new Error("a message does not fit");
     for (let more = 1; more === 1; keep()) more = kernel.run();
   }
-  return { settings, outputs, count, channelName: (channel) => kernel.channelName(channel) };
+  const newEncoder = () => {
+    const channelName = (channel: number) => kernel.channelName(channel);
+    const encoder = new RecordEncoder({ settings, partition: 0, encoding: kernel.encoding, channelName });
+    const records = kernel.output();
+    return (output: Uint8Array) => {
+      records.bytes.set(output);
+      records.rewind(output.length);
+      return encoder.encode(records);
+    };
+  };
+  return { settings, outputs, count, newEncoder };
 }
 
 function* messages(settings: Settings, customers: number): Generator<InputMessage> {

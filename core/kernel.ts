@@ -36,6 +36,22 @@ export {
   writeCheckpoint,
 } from "./checkpoint";
 export { OUTLOOK_BYTES, outlookBytesWritten, writeOutlooks } from "./outlook";
+export {
+  CAUSES_AT,
+  CHANNELS_AT,
+  ENCODED_AT,
+  FIXED_AT,
+  FRAGMENTS_AT,
+  FRAGMENTS_BYTES,
+  FRAGMENTS_EACH,
+  INDEX_AT,
+  INDEX_BYTES,
+  NEXTS_AT,
+  TEMPLATE_NUMBER_AT,
+  claimTemplate,
+  encode,
+  resetEncoder,
+} from "./encode";
 export { CANCEL } from "./log";
 export {
   ORDER_RECORD_BYTES,

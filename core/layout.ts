@@ -16,6 +16,7 @@
 //   shapes      SHAPES       20 KiB                    what stands between the values of items   decoder
 //   checkpoint  CHECKPOINT   512 KiB                   customers as one holds them               kernel, runtime
 //   output      OUTPUT       1 MiB                     records: migrations and dead letters      kernel
+//   encoder     ENCODER      1 MiB                     fragments and ledger records, see encode.ts   runtime, kernel
 //   input       INPUT        INPUT_BYTES               messages, each behind its header          runtime
 //   (sized at start, in this order)
 //   idSlots     idSlots      idLineCount × 64          customer id → customer number             kernel
@@ -44,6 +45,7 @@ export const FOUND_BYTES: u32 = 384;
 export const SHAPES_BYTES: u32 = 0x5000;
 export const CHECKPOINT_BYTES: u32 = 0x80000;
 export const OUTPUT_BYTES: u32 = 0x100000;
+export const ENCODER_BYTES: u32 = 0x100000;
 export const INPUT_BYTES: u32 = 0x1000000;
 
 export const STATUS: usize = 0x10000;
@@ -63,7 +65,8 @@ export const FOUND: usize = SCRATCH + <usize>ITEMS_MAX * SCRATCH_BYTES;
 export const SHAPES: usize = FOUND + <usize>(FOUND_MAX + 1) * FOUND_BYTES;
 export const CHECKPOINT: usize = SHAPES + SHAPES_BYTES;
 export const OUTPUT: usize = CHECKPOINT + CHECKPOINT_BYTES;
-export const INPUT: usize = OUTPUT + OUTPUT_BYTES;
+export const ENCODER: usize = OUTPUT + OUTPUT_BYTES;
+export const INPUT: usize = ENCODER + ENCODER_BYTES;
 export const SIZED: usize = INPUT + INPUT_BYTES;
 
 // The sized regions. Written once by `plan`, before the first message.

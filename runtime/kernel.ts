@@ -3,6 +3,7 @@
  * never typed a second time; the layout of records is drawn in core/output.ts and core/kernel.ts.
  */
 import { AUDITED, type Audit, type AuditDifference, type Audited, hasDimension, hasModel } from "./audit.js";
+import { Encoding } from "./encoding.js";
 import { FatalError } from "./errors.js";
 import { encodeSource } from "./fieldtable.js";
 import type { OrderColumns, WaitingReversal } from "./history.js";
@@ -75,6 +76,8 @@ export class Kernel {
   #runEnd = 0; // of the slice under way, behind the input's start
   readonly #output: number;
   readonly #records: Output;
+  /** Makes ledger records of the output, for a RecordEncoder. */
+  readonly encoding: Encoding;
   readonly memoryBytes: number;
   /** Writes the settings over whatever the status says. */
   readonly #configure: () => void;
@@ -113,6 +116,7 @@ export class Kernel {
     this.#ring = new InputRing(this.#constant("INPUT_BYTES"));
     this.#output = this.#constant("OUTPUT");
     this.#records = new Output(this.#buffer, this.#output, this.#constant("OUTPUT_BYTES"));
+    this.encoding = new Encoding(this.#wasm, this.#buffer);
     const keys = new DataView(seed.buffer, seed.byteOffset, 16);
     this.#configure = () => {
       this.#call(

@@ -62,6 +62,11 @@ export class Output {
     return this.#end;
   }
 
+  /** Where the cursor is. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** Whether the cursor is at a record. */
   get more(): boolean {
     return this.#at < this.#end;

@@ -157,6 +157,7 @@ export class Partition {
     return new RecordEncoder({
       settings: this.#settings,
       partition: this.partition,
+      encoding: kernel.encoding,
       channelName: (channel) => kernel.channelName(channel),
       ...(former === undefined ? {} : { former }),
     });

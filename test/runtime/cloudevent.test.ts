@@ -1,8 +1,8 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { ByteWriter } from "../../runtime/bytewriter.js";
+import { expect, test, vi } from "vitest";
 import { encodeDeadLetter, parseMigration } from "../../runtime/cloudevent.js";
 import { parseConfigObject } from "../../runtime/config/index.js";
+import { Encoding } from "../../runtime/encoding.js";
 import { decodeHead } from "../../runtime/head.js";
 import { CAUSES, type LedgerRecord, type Migration } from "../../runtime/record.js";
 import type { Model } from "../../runtime/settings.js";
@@ -313,28 +313,57 @@ test("a dead letter keeps the bytes; the headers say the rest", () => {
 });
 
 test("instants are written as Date writes them, integers as numbers are", () => {
-  const writer = new ByteWriter();
-  const written = (write: () => void) => {
-    writer.reserve(64);
-    const from = writer.at;
-    write();
-    return text(writer.since(from));
-  };
-  const check = (ms: number) => expect(written(() => writer.instant(ms))).toBe(JSON.stringify(new Date(ms)));
-  for (const ms of [1, -1, 999, 1000, DAY - 1, DAY, -DAY, D0, D0 + 12_345_678, Date.UTC(2000, 1, 29, 23, 59, 59, 999)])
-    check(ms);
-  // The first and last instants of four digits of a year, and beyond.
-  for (const ms of [253_402_300_799_999, 253_402_300_800_000, -62_167_219_200_000, -62_167_219_200_001]) check(ms);
-  for (let i = 1; i < 10_000; i++) check(i * 86_412_345 + (i % 1000));
-  expect(written(() => writer.instant(0))).toBe("null");
+  const times = [1, -1, 999, 1000, DAY - 1, DAY, -DAY, D0, D0 + 12_345_678, Date.UTC(2000, 1, 29, 23, 59, 59, 999)];
+  // The first and last instants of four digits of a year, and beyond; of Date; and what is none.
+  times.push(253_402_300_799_999, 253_402_300_800_000, -62_167_219_200_000, -62_167_219_200_001);
+  times.push(8.64e15, -8.64e15, 8.64e15 + 1, 2 ** 53 - 1);
+  for (let i = 1; i < 10_000; i++) times.push(i * 86_412_345 + (i % 1000), -i * 864_123_456_789);
+  const numbers: number[] = [];
   for (let exponent = 0; exponent <= 53; exponent++) {
-    for (const value of [
-      2 ** exponent - 1,
-      2 ** exponent,
-      10 ** (exponent % 16),
-      10 ** (exponent % 16) - 1,
-      -(2 ** exponent),
-    ])
-      expect(written(() => writer.integer(value))).toBe(String(value));
+    const [two, ten] = [2 ** exponent, 10 ** (exponent % 16)];
+    numbers.push(two - 1, two, ten, ten - 1, -two);
   }
+  const migrations = times.map((time, i) => {
+    const spendEver = numbers[i % numbers.length] as number;
+    return { ...vipNoMore, time, after: { ...vipNoMore.after, spendEver } };
+  });
+  for (let from = 0; from < migrations.length; from += 3_000) {
+    const some = migrations.slice(from, from + 3_000);
+    for (const [i, { body }] of encode(some, settings).entries()) {
+      const { time, after } = some[i] as Migration;
+      expect(text(body)).toContain(`","time":${JSON.stringify(new Date(time))},"datacontenttype"`);
+      expect(text(body)).toContain(`"spendEver":${after.spendEver},"points":${after.points}},"next"`);
+    }
+  }
+  expect(bodyOf({ ...vipNoMore, time: 0 }, settings)).toContain('","time":null,"datacontenttype"');
+});
+
+test.each([
+  ["templates", 1],
+  ["fragments", 60],
+])("more moves than there is room for: %s are made anew, and the bytes stay the same", (_, nameLength) => {
+  const bands = (letter: string, limit: (n: number) => object) =>
+    Array.from({ length: 9 }, (_, n) => ({ name: `${letter.repeat(nameLength)}${n}`, points: n, ...limit(n) }));
+  const model = {
+    ...{ name: "m", channels: "*", currency: "EUR", segments: [{ name: "S", when: { recency: ["no"] } }] },
+    recency: { bands: [...bands("r", (n) => ({ max: `${n + 1}d` })), { name: "no" }] },
+    frequency: { window: "30d", bands: bands("f", (n) => ({ min: 20 - n })) },
+    monetary: { window: "30d", bands: bands("ü", (n) => ({ min: 2_000 - n })) },
+  };
+  const many = parseConfigObject({ models: [model] }).settings;
+  const place = (n: number) => [n % 10, Math.floor(n / 10) % 10, Math.floor(n / 100)];
+  const [before, after] = [vipNoMore.before, vipNoMore.after].map((values) => ({ ...values, points: 0 }));
+  const moves = Array.from({ length: 4_000 }, (_, n) => ({
+    ...{ ...vipNoMore, before, after, next: null },
+    from: { segment: null, since: null, bands: place(n % 1_000) },
+    to: { segment: null, since: D0, bands: place((n * 7) % 997) },
+  })) as Migration[];
+  const reset = vi.spyOn(Encoding.prototype, "reset");
+  const records = encode(moves, many);
+  // Once to begin with.
+  expect(reset.mock.calls.length).toBeGreaterThan(1);
+  reset.mockRestore();
+  expect(records).toHaveLength(moves.length);
+  for (const [i, { body }] of records.entries())
+    expect(text(body)).toBe(JSON.stringify(migrationEvent(moves[i] as Migration, many)));
 });

@@ -1,8 +1,10 @@
 /** The plain form of what the encoder writes: the object that DESIGN shows; and records as the kernel lays them out. */
 import { RecordEncoder } from "../../runtime/encoder.js";
+import { Kernel } from "../../runtime/kernel.js";
 import { Output } from "../../runtime/output.js";
 import { CAUSES, type LedgerRecord, type Migration } from "../../runtime/record.js";
 import type { Model, Settings } from "../../runtime/settings.js";
+import { kernelModule } from "./kernel-driver.js";
 
 /** `former`: the settings before, where the cause is `model`. */
 export function migrationEvent(m: Migration, settings: Settings, former: Settings = settings) {
@@ -101,6 +103,22 @@ export function outputOf(migrations: readonly Migration[], channels: Channels): 
   return output;
 }
 
+const kernels = new WeakMap<Settings, Kernel>();
+
+/** One that is only to encode. */
+function kernelOf(settings: Settings): Kernel {
+  let kernel = kernels.get(settings);
+  if (kernel === undefined) {
+    const capacity = { customers: 1, entries: 1, idBytes: 256 };
+    kernel = new Kernel({
+      ...{ wasm: kernelModule("debug"), settings: { ...settings, capacity } },
+      ...{ partition: 0, seed: new Uint8Array(16), checksPartition: false },
+    });
+    kernels.set(settings, kernel);
+  }
+  return kernel;
+}
+
 /** The ledger records of these migrations, through the kernel's own form. */
 export function encode(
   migrations: readonly Migration[],
@@ -108,9 +126,18 @@ export function encode(
   { partition = 0, former }: { partition?: number; former?: Settings } = {},
 ): LedgerRecord[] {
   const channels = new Channels();
-  const options = { settings, partition, channelName: channels.nameOf };
+  const kernel = kernelOf(settings);
+  const options = { settings, partition, encoding: kernel.encoding, channelName: channels.nameOf };
   const encoder = new RecordEncoder(former === undefined ? options : { ...options, former });
-  return encoder.encode(outputOf(migrations, channels));
+  return encoder.encode(putOut(kernel, outputOf(migrations, channels)));
+}
+
+/** As if the kernel had put this out. */
+export function putOut(kernel: Kernel, { bytes, size }: Output): Output {
+  const output = kernel.output();
+  output.bytes.set(bytes.subarray(0, size));
+  output.rewind(size);
+  return output;
 }
 
 /** The body of one migration's record, as text. */
