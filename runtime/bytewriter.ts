@@ -23,7 +23,12 @@ export class ByteWriter {
     this.#at = 0;
   }
 
-  /** Where the next byte goes. */
+  /** The chunk that is written. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Where the next byte goes in it. */
   get at(): number {
     return this.#at;
   }
@@ -48,6 +53,12 @@ export class ByteWriter {
     }
     const bytes = this.#bytes;
     for (let i = 0; i < length; i++) bytes[at + i] = fragment[i] as number;
+  }
+
+  /** What lies at `from` to `to` of other bytes. */
+  part(bytes: Uint8Array, from: number, to: number): void {
+    this.#bytes.set(bytes.subarray(from, to), this.#at);
+    this.#at += to - from;
   }
 
   /** Digits of an integer within ±2^53. */

@@ -1,6 +1,6 @@
 /** Records of the ledger: migrations as CloudEvents 1.0 in JSON, dead letters as the bytes they are about. */
 import { encodeHead } from "./head.js";
-import type { DeadLetter, LedgerRecord } from "./record.js";
+import { type DeadLetter, LedgerRecord } from "./record.js";
 import type { Settings } from "./settings.js";
 import { deadSubject } from "./subjects.js";
 
@@ -84,7 +84,7 @@ export function parseMigration(body: Uint8Array | string): MigrationEvent | unde
 
 /** The ledger record of a dead letter: the item's own bytes, and in header lines what is known of it. */
 export function encodeDeadLetter(dead: DeadLetter, settings: Settings, partition: number): LedgerRecord {
-  return {
+  return LedgerRecord.of({
     number: dead.number,
     position: dead.sequence,
     subject: deadSubject(settings.name, partition, dead.reason),
@@ -100,5 +100,5 @@ export function encodeDeadLetter(dead: DeadLetter, settings: Settings, partition
       ...(dead.customer === null ? {} : { "Tidemark-Customer": encodeURIComponent(dead.customer) }),
     }),
     body: dead.bytes,
-  };
+  });
 }

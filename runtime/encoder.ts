@@ -8,7 +8,7 @@ import { encodeDeadLetter, MIGRATION_CONTENT_TYPE, MIGRATION_TYPE } from "./clou
 import type { Encoding } from "./encoding.js";
 import { FatalError } from "./errors.js";
 import { bandIn, NO_CHANNEL, NO_SEGMENT, type Output, pointsOf } from "./output.js";
-import { CAUSES, type LedgerRecord } from "./record.js";
+import { CAUSES, LedgerRecord } from "./record.js";
 import type { Dimension, Model, Settings } from "./settings.js";
 import { migrationSubject } from "./subjects.js";
 
@@ -89,17 +89,14 @@ export class RecordEncoder {
     this.#writer.reserve(length);
     const from = this.#writer.at;
     this.#writer.fragment(encoding.written(length));
-    const bytes = this.#writer.since(from);
-    for (let n = 0, at = 0; n < count; n++, output.next()) {
-      const headEnd = encoding.headEndOf(n);
-      const end = encoding.endOf(n);
-      records.push({
-        number: output.number,
-        position: output.sequence,
-        subject: this.#subjects[encoding.templateOf(n)] as string,
-        head: bytes.subarray(at, headEnd),
-        body: bytes.subarray(headEnd, end),
-      });
+    const { bytes } = this.#writer;
+    let at = from;
+    for (let n = 0; n < count; n++, output.next()) {
+      const subject = this.#subjects[encoding.templateOf(n)] as string;
+      const end = from + encoding.endOf(n);
+      records.push(
+        new LedgerRecord(output.number, output.sequence, subject, bytes, at, from + encoding.headEndOf(n), end),
+      );
       at = end;
     }
   }

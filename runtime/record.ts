@@ -17,14 +17,42 @@ export interface InputMessage {
 }
 
 /** One record of a partition's ledger, ready to be published as stream sequence `number`. */
-export interface LedgerRecord {
-  readonly number: number;
-  /** Input position at which it was found. */
-  readonly position: number;
-  readonly subject: string;
-  /** Header lines, see head.ts. */
-  readonly head: Uint8Array;
-  readonly body: Uint8Array;
+export class LedgerRecord {
+  constructor(
+    readonly number: number,
+    /** Input position at which it was found. */
+    readonly position: number,
+    readonly subject: string,
+    /** Its own lie from `from` on, header lines (see head.ts) and behind them the body, up to `end`. */
+    readonly bytes: Uint8Array,
+    readonly from: number,
+    readonly bodyAt: number,
+    readonly end: number,
+  ) {}
+
+  /** Of copies. */
+  static of({
+    number,
+    position,
+    subject,
+    head,
+    body,
+  }: Pick<LedgerRecord, "number" | "position" | "subject" | "head" | "body">): LedgerRecord {
+    const bytes = new Uint8Array(head.length + body.length);
+    bytes.set(head);
+    bytes.set(body, head.length);
+    return new LedgerRecord(number, position, subject, bytes, 0, head.length, bytes.length);
+  }
+
+  // Views, which on the path of every record would cost more than its encoding: there the bytes are copied as they lie.
+
+  get head(): Uint8Array {
+    return this.bytes.subarray(this.from, this.bodyAt);
+  }
+
+  get body(): Uint8Array {
+    return this.bytes.subarray(this.bodyAt, this.end);
+  }
 }
 
 export const CAUSES = ["order", "refund", "cancel", "amend", "recency", "window", "tenure", "model"] as const;

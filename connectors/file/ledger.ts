@@ -1,7 +1,7 @@
 /** The newest records of a replay, kept in memory and read like a ledger. */
 import { createHash } from "node:crypto";
 import { decodeHead } from "../../runtime/head.js";
-import type { LedgerRecord } from "../../runtime/record.js";
+import { LedgerRecord } from "../../runtime/record.js";
 import type { LedgerEntry, LedgerReader } from "../edge.js";
 
 /** Of all partitions together; what is older is let go. */
@@ -89,7 +89,7 @@ class Kept {
 
   push(record: LedgerRecord): void {
     // Copied: a record's bytes lie in an array that it shares with others.
-    this.#records.set(record.number, { ...record, head: record.head.slice(), body: record.body.slice() });
+    this.#records.set(record.number, LedgerRecord.of(record));
     this.#bytes += sizeOf(record);
     this.last = record.number;
     while (this.#records.size > this.#recordsMax || this.#bytes > this.#bytesMax) {
@@ -103,8 +103,8 @@ class Kept {
   }
 }
 
-function sizeOf({ head, body }: LedgerRecord): number {
-  return head.length + body.length;
+function sizeOf({ from, end }: LedgerRecord): number {
+  return end - from;
 }
 
 class Entry implements LedgerEntry {

@@ -19,7 +19,7 @@
 import { randomUUID } from "node:crypto";
 import { RetryableError } from "../../runtime/errors.js";
 import { encodeHead } from "../../runtime/head.js";
-import type { LedgerRecord } from "../../runtime/record.js";
+import { LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { deadStream, deadSubjects, gatheredSubject, migrationsStream, subjectMatches } from "../../runtime/subjects.js";
 import type { LedgerEntry } from "../edge.js";
@@ -188,7 +188,8 @@ class Copies {
       ...(this.#last === undefined ? {} : { "Nats-Expected-Last-Msg-Id": this.#last }),
     });
     this.#last = id;
-    return { number, position: entry.number, subject: gatheredSubject(name, entry.subject), head, body: entry.body };
+    const subject = gatheredSubject(name, entry.subject);
+    return LedgerRecord.of({ number, position: entry.number, subject, head, body: entry.body });
   }
 
   async flush(signal: AbortSignal): Promise<void> {

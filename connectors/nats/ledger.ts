@@ -150,7 +150,7 @@ export class LedgerWriter {
         continue;
       }
       this.#window.push(record);
-      this.#bytes += record.body.length;
+      this.#bytes += sizeOf(record);
       if (!this.#recovering && this.#broker.connected) this.#send(record);
       if (this.#timer === undefined) this.#watch();
     }
@@ -196,8 +196,8 @@ export class LedgerWriter {
 
   /** Hands a record over to be sent with others; `#flushPublishes` sends them. */
   #send(record: LedgerRecord): void {
-    if (record.head.length + record.body.length + 4_096 > this.#broker.payloadBytesMax) {
-      const detail = `record ${record.number} has ${record.body.length} bytes, the broker's max_payload is ${this.#broker.payloadBytesMax}`;
+    if (sizeOf(record) + 4_096 > this.#broker.payloadBytesMax) {
+      const detail = `record ${record.number} has ${sizeOf(record)} bytes, the broker's max_payload is ${this.#broker.payloadBytesMax}`;
       const remedy = "Raise max_payload in the broker's configuration (1 MiB is its default).";
       this.#fail(new FatalError("BROKER_UNSUITABLE", detail, { remedy }));
       return;
@@ -226,10 +226,11 @@ export class LedgerWriter {
   }
 
   /** An acknowledgement or a refusal. */
-  #answered({ data }: BrokerMessage): void {
+  #answered(answer: BrokerMessage): void {
     if (this.#recovering) return;
-    const number = storedNumber(data);
+    const number = storedNumber(answer);
     if (number === undefined) {
+      const { data } = answer;
       this.#recover(data.length === 0 ? "no stream answers" : refusalIn(data));
       return;
     }
@@ -245,7 +246,7 @@ export class LedgerWriter {
   #drop(number: number): void {
     if (number <= this.#stored) return;
     while (this.#head < this.#window.length && this.#stored < number) {
-      this.#bytes -= (this.#window[this.#head] as LedgerRecord).body.length;
+      this.#bytes -= sizeOf(this.#window[this.#head] as LedgerRecord);
       this.#head++;
       this.#stored++;
     }
@@ -432,20 +433,26 @@ function excerpt(bytes: Uint8Array): string {
   return bytes.length > 200 ? `${text}…` : text;
 }
 
+/** Of header lines and body. */
+function sizeOf({ from, end }: LedgerRecord): number {
+  return end - from;
+}
+
 /** The sequence in an acknowledgement, `{"stream":"…", "seq":12}`; undefined for anything else. */
-function storedNumber(answer: Uint8Array): number | undefined {
+function storedNumber(answer: BrokerMessage): number | undefined {
+  const { bytes, bodyAt, end } = answer;
   let number = 0;
-  let at = answer.length - 2;
-  for (let scale = 1; at > 0; at--, scale *= 10) {
-    const digit = (answer[at] as number) - 48;
+  let at = end - 2;
+  for (let scale = 1; at > bodyAt; at--, scale *= 10) {
+    const digit = (bytes[at] as number) - 48;
     if (digit < 0 || digit > 9) break;
     number += digit * scale;
   }
   // Nearly all begin with `{"s` and end in `q":12}`. A refusal begins with its error; a stream in a domain says more
   // behind the number.
-  if (answer[2] === 115 && at < answer.length - 2 && answer[at] === 58 && answer[at - 2] === 113) return number;
+  if (bytes[bodyAt + 2] === 115 && at < end - 2 && bytes[at] === 58 && bytes[at - 2] === 113) return number;
   try {
-    const { error, seq } = JSON.parse(Buffer.from(answer).toString("utf8")) as { error?: unknown; seq?: unknown };
+    const { error, seq } = answer.json<{ error?: unknown; seq?: unknown }>();
     return error === undefined && typeof seq === "number" ? seq : undefined;
   } catch {
     return undefined; // no JSON: nothing that a stream answers

@@ -50,26 +50,26 @@ export class Publishes {
   }
 
   /** Writes a publish behind those that wait, and sends them where there are enough. Throws what `send` throws. */
-  add({ subject, head, body, number }: LedgerRecord): void {
+  add({ subject, number, bytes, from, bodyAt, end }: LedgerRecord): void {
     const writer = this.#writer;
     const line = this.#line(subject);
-    const most = line.length + head.length + body.length + ENVELOPE_BYTES_MAX;
+    const most = line.length + end - from + ENVELOPE_BYTES_MAX;
     if (!writer.fits(most)) {
       this.flush();
       writer.reserve(most);
       this.#from = writer.at;
     }
-    const headers = HEADERS_BYTES + head.length + digitsOf(number - 1);
+    const headers = HEADERS_BYTES + bodyAt - from + digitsOf(number - 1);
     writer.fragment(line);
     writer.integer(headers);
     writer.byte(32);
-    writer.integer(headers + body.length);
+    writer.integer(headers + end - bodyAt);
     writer.fragment(VERSION);
-    writer.fragment(head);
+    writer.part(bytes, from, bodyAt);
     writer.fragment(EXPECTED);
     writer.integer(number - 1);
     writer.fragment(HEAD_END);
-    writer.fragment(body);
+    writer.part(bytes, bodyAt, end);
     writer.fragment(LINE_END);
     if (writer.at - this.#from >= PIECE_BYTES) this.flush();
   }

@@ -2,17 +2,17 @@
 import { assert, describe, test } from "vitest";
 import { KeptLedger } from "../../connectors/file/index.js";
 import { encodeHead } from "../../runtime/head.js";
-import type { LedgerRecord } from "../../runtime/record.js";
+import { LedgerRecord } from "../../runtime/record.js";
 
 function record(number: number, bytes = 10): LedgerRecord {
   const head = encodeHead({ "Tidemark-Clock": String(1000 * number) });
-  return {
+  return LedgerRecord.of({
     number,
     position: number,
     subject: `shop.migrations.0.m.segment.a.b`,
     head,
     body: new Uint8Array(bytes).fill(number),
-  };
+  });
 }
 
 async function numbersOf(ledger: KeptLedger, partition: number, from: number): Promise<number[]> {

@@ -3,19 +3,19 @@ import type { Broker } from "../../connectors/nats/broker.js";
 import { LedgerWriter } from "../../connectors/nats/ledger.js";
 import { StreamReader } from "../../connectors/nats/reader.js";
 import { decodeHead, encodeHead } from "../../runtime/head.js";
-import type { LedgerRecord } from "../../runtime/record.js";
+import { LedgerRecord } from "../../runtime/record.js";
 import { CutProxy, serverVersions, TestServer } from "../support/nats.js";
 
 const never = new AbortController().signal;
 
 function record(number: number, text = `record ${number}`): LedgerRecord {
-  return {
+  return LedgerRecord.of({
     number,
     position: 2 * number,
     subject: `t.migrations.0.m.segment.null.s${number % 3}`,
     head: encodeHead({ "Tidemark-Position": String(2 * number), "Tidemark-Clock": String(1e12 + number) }),
     body: new TextEncoder().encode(text.padEnd(200 + (number % 7), ".")),
-  };
+  });
 }
 
 function records(from: number, to: number): LedgerRecord[] {
@@ -115,7 +115,9 @@ describe.each(serverVersions)("the ledger's writer on nats-server $version", ({ 
     );
     second.close();
     const third = await LedgerWriter.open(broker, { stream, inFlightMax: 50 });
-    const other = { ...record(10), head: encodeHead({ ...decodeHead(record(10).head), "Tidemark-Position": "7" }) };
+    const { number, position, subject, head, body } = record(10);
+    const otherHead = encodeHead({ ...decodeHead(head), "Tidemark-Position": "7" });
+    const other = LedgerRecord.of({ number, position, subject, head: otherHead, body });
     await third.append(records(1, 9), never);
     await expect(third.append([other], never)).rejects.toThrow(/LEDGER_DIVERGED.*another Tidemark-Position/);
     expect(() => third.checkReached(9)).toThrow(/LEDGER_DIVERGED.*holds 10 records.*only 9/);

@@ -8,7 +8,7 @@ import { StreamReader } from "../../connectors/nats/reader.js";
 import { ensureStreams, gathersItself, type StreamConfig } from "../../connectors/nats/streams.js";
 import { compileSettings, defaultConfig } from "../../runtime/config/index.js";
 import { encodeHead } from "../../runtime/head.js";
-import type { LedgerRecord } from "../../runtime/record.js";
+import { LedgerRecord } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { CutProxy, serverVersions, TestServer } from "../support/nats.js";
 
@@ -107,13 +107,15 @@ describe.each(serverVersions)("streams on nats-server $version", ({ binary }) =>
     expect(gatherer !== undefined).toBe(!broker.isAtLeast([2, 10, 14]));
     for (const partition of [0, 1]) {
       const writer = await LedgerWriter.open(broker, { stream: `t_ledger_${partition}`, inFlightMax: 10 });
-      const records: LedgerRecord[] = Array.from({ length: 200 }, (_, i) => ({
-        number: i + 1,
-        subject: i % 4 === 3 ? `t.dead.${partition}.conflict` : `t.migrations.${partition}.m.segment.null.vip`,
-        position: i,
-        head: encodeHead({ "Tidemark-Position": String(i) }),
-        body: text.encode(`${partition}/${i + 1}`),
-      }));
+      const records: LedgerRecord[] = Array.from({ length: 200 }, (_, i) =>
+        LedgerRecord.of({
+          number: i + 1,
+          subject: i % 4 === 3 ? `t.dead.${partition}.conflict` : `t.migrations.${partition}.m.segment.null.vip`,
+          position: i,
+          head: encodeHead({ "Tidemark-Position": String(i) }),
+          body: text.encode(`${partition}/${i + 1}`),
+        }),
+      );
       await writer.append(records.slice(0, 90), never);
       // Gathering stops somewhere in the middle, and goes on where it was.
       await gatherer?.stop();
@@ -146,13 +148,14 @@ describe.each(serverVersions)("streams on nats-server $version", ({ binary }) =>
       return gatherer;
     };
     const gatherers = await Promise.all(Array.from({ length: sources }, gather));
-    const record = (partition: number, number: number): LedgerRecord => ({
-      number,
-      subject: number % 17 === 0 ? `t.dead.${partition}.conflict` : `t.migrations.${partition}.m.segment.null.vip`,
-      position: number,
-      head: encodeHead({ "Tidemark-Position": String(number) }),
-      body: text.encode(`${partition}/${number}`),
-    });
+    const record = (partition: number, number: number) =>
+      LedgerRecord.of({
+        number,
+        subject: number % 17 === 0 ? `t.dead.${partition}.conflict` : `t.migrations.${partition}.m.segment.null.vip`,
+        position: number,
+        head: encodeHead({ "Tidemark-Position": String(number) }),
+        body: text.encode(`${partition}/${number}`),
+      });
     const writers = await Promise.all(
       streams.map(({ ledger }) => LedgerWriter.open(broker, { stream: ledger, inFlightMax: 100 })),
     );

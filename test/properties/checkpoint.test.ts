@@ -4,6 +4,7 @@ import { assert, describe, test } from "vitest";
 import { Partition } from "../../runtime/partition.js";
 import { type InputMessage, type LedgerRecord, REASONS } from "../../runtime/record.js";
 import { type Build, drain, kernelModule, messageOf, SEED, settingsOf } from "../support/kernel-driver.js";
+import { readable } from "../support/record.js";
 import { anyStream, changingStream, eventStream, patience, runs, type Stream } from "./streams.js";
 
 const utf8 = new TextDecoder();
@@ -58,10 +59,6 @@ function applyTaking(partition: Partition, messages: readonly InputMessage[], { 
 
 function apply(partition: Partition, messages: readonly InputMessage[]): LedgerRecord[] {
   return [...partition.apply(messages)].flat();
-}
-
-function readable(ledger: readonly LedgerRecord[]): unknown[] {
-  return ledger.map((record) => ({ ...record, head: utf8.decode(record.head), body: utf8.decode(record.body) }));
 }
 
 /** All that a partition knows, as its checkpoint holds it: pieces, and the head without what depends on its past. */

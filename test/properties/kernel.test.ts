@@ -7,6 +7,7 @@ import type { Input, MigrationWords } from "../oracle/words.js";
 import { assertSame, byCustomer } from "../support/agreement.js";
 import { migrationEvent } from "../support/cloudevent.js";
 import { type Build, drain, kernelRun, messageOf, partitionOf, SEED, settingsOf } from "../support/kernel-driver.js";
+import { readable } from "../support/record.js";
 import { anyStream, changingStream, eventStream, patience, runs, type Stream, setOfEvents } from "./streams.js";
 
 /** `to` of one is `from` of the next, revisions run from 1 without a gap, time never goes back. */
@@ -51,10 +52,6 @@ function ledgerOf(build: Build, stream: Stream, sizes: readonly number[], seed: 
     at += size;
   }
   return ledger;
-}
-
-function readable(ledger: readonly LedgerRecord[]): unknown[] {
-  return ledger.map((record) => ({ ...record, body: new TextDecoder().decode(record.body) }));
 }
 
 describe("the kernel says what the oracle says", () => {
@@ -126,7 +123,7 @@ test("any cut into messages gives the same migrations", patience, () => {
         }
       });
       const bodies = (input: Input[]) =>
-        readable(ledgerOf("debug", { ...stream, input }, [4], SEED)).map((record) => (record as { body: string }).body);
+        readable(ledgerOf("debug", { ...stream, input }, [4], SEED)).map(({ body }) => body);
       assert.deepEqual(bodies(joined), bodies(single));
     }),
     { numRuns: runs(60) },

@@ -3,10 +3,11 @@ import { assert, describe, test } from "vitest";
 import { type CheckpointHead, readCheckpointHead, verifyCheckpoint } from "../../runtime/checkpoint.js";
 import { FatalError, RetryableError } from "../../runtime/errors.js";
 import { Partition } from "../../runtime/partition.js";
-import type { InputMessage, LedgerRecord } from "../../runtime/record.js";
+import type { InputMessage } from "../../runtime/record.js";
 import type { Settings } from "../../runtime/settings.js";
 import { baseSettings, DAY, EPOCH, modelSets } from "../properties/streams.js";
 import { type Build, drain, kernelModule, messageOf, partitionOf, SEED, settingsOf } from "../support/kernel-driver.js";
+import { readable } from "../support/record.js";
 
 const models = modelSets[3] ?? [];
 const CUSTOMERS = 40;
@@ -30,8 +31,8 @@ function wave(customers: number, day: number, more: object = {}): object[] {
   }));
 }
 
-function apply(partition: Partition, messages: readonly InputMessage[]): LedgerRecord[] {
-  return [...partition.apply(messages)].flat();
+function apply(partition: Partition, messages: readonly InputMessage[]) {
+  return readable([...partition.apply(messages)].flat());
 }
 
 function take(partition: Partition): Uint8Array[] {
@@ -286,7 +287,7 @@ test("where nobody takes its chunks it is given up, orders go on, and the next o
   assert.equal(ledger.filter((records) => records.length === 0).length, 1);
   assert.throws(() => partition.nextCheckpointChunk(), RetryableError);
   assert.equal(partition.checkpointing, false);
-  assert.deepEqual(ledger.flat(), apply(undisturbed, next));
+  assert.deepEqual(readable(ledger.flat()), apply(undisturbed, next));
 
   // Who takes them at the empty batch has it whole.
   const chunks: Uint8Array[] = [];

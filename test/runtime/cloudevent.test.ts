@@ -296,9 +296,8 @@ test("a dead letter keeps the bytes; the headers say the rest", () => {
     clock: D0,
   } as const;
   const record = encodeDeadLetter(dead, settings, 2);
-  const { head, ...rest } = record;
-  expect(rest).toEqual({ number: 5, position: 77, subject: "tidemark.dead.2.wrongType", body: bytes });
-  expect(decodeHead(head)).toEqual({
+  expect(record).toMatchObject({ number: 5, position: 77, subject: "tidemark.dead.2.wrongType", body: bytes });
+  expect(decodeHead(record.head)).toEqual({
     "Content-Type": "application/octet-stream",
     "Tidemark-Reason": "wrongType",
     "Tidemark-Subject": "tidemark.orders.2.web",
