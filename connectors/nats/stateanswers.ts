@@ -25,9 +25,14 @@ interface Answer {
 }
 
 export class StateAnswers {
+  readonly #pauseMsMax: number;
   readonly #answers = new Map<number, Answer>();
   #refused = 0;
   #pausesCut = 0;
+
+  constructor(pauseMsMax = PAUSE_MS_MAX) {
+    this.#pauseMsMax = pauseMsMax;
+  }
 
   /** Answers under way. */
   get count(): number {
@@ -61,7 +66,7 @@ export class StateAnswers {
   async pause(token: number, owner: PartitionOwner, tick: boolean): Promise<StatePart> {
     if (tick) await owner.tick(REST_MS_MAX);
     return owner.atRest((partition) => {
-      const pause = owner.pause(PAUSE_MS_MAX);
+      const pause = owner.pause(this.#pauseMsMax);
       const number = partition.partition;
       // Closed meanwhile: nobody takes the rows.
       const answer = this.#answers.get(token);

@@ -1,5 +1,5 @@
 /** What a worker does for an answer about the state, with owners that run on real servers. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Broker } from "../../connectors/nats/broker.js";
 import { emptyCheckpointCounts } from "../../connectors/nats/checkpointer.js";
 import { PartitionOwner } from "../../connectors/nats/owner.js";
@@ -9,7 +9,13 @@ import { kernelModule } from "../support/kernel-driver.js";
 import { serverVersions, TestServer } from "../support/nats.js";
 import { publish, settingsWith } from "../support/shop.js";
 
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
+
 const settings = settingsWith({ partitions: 2 });
+/** Of a pause that is not to end by itself. */
+const LONG_MS = 600_000;
+/** A busy machine takes its time. */
+const PATIENCE = { timeout: 20_000 };
 
 describe.each(serverVersions)("answers about the state on nats-server $version", ({ binary }) => {
   const closing: (() => unknown)[] = [];
@@ -40,7 +46,7 @@ describe.each(serverVersions)("answers about the state on nats-server $version",
     if (first === undefined || second === undefined) throw new Error("there are two partitions");
     await publish(broker, settings, orders(0));
     await expect
-      .poll(() => [first, second].map(({ state, partition }) => [state, partition?.state().length]))
+      .poll(() => [first, second].map(({ state, partition }) => [state, partition?.state().length]), PATIENCE)
       .toEqual([
         ["running", 1],
         ["running", 1],
@@ -58,18 +64,19 @@ describe.each(serverVersions)("answers about the state on nats-server $version",
 
   test("partitions apply nothing from their pause on until their rows are taken", async () => {
     const { broker, owners: both } = await owners();
-    const states = new StateAnswers();
+    const states = new StateAnswers(LONG_MS);
     states.open(1);
     const parts = await Promise.all(both.map((owner) => states.pause(1, owner, true)));
     await publish(broker, settings, orders(1));
-    await expect.poll(() => both.map(({ pending }) => pending)).toEqual([1, 1]);
+    await expect.poll(() => both.map(({ pending }) => pending), PATIENCE).toEqual([1, 1]);
     expect(both.map((owner) => owner.partition?.position.sequence)).toEqual(parts.map(({ sequence }) => sequence));
     const instant = Math.max(...parts.map(({ clock }) => clock));
-    expect(await states.take(1, instant)).toEqual([
+    const taken = await states.take(1, instant);
+    expect(taken?.toSorted((a, b) => a.partition - b.partition)).toEqual([
       { partition: 0, rows: 1 },
       { partition: 1, rows: 1 },
     ]);
-    await expect.poll(() => both.map(figures)).toEqual([[2], [2]]);
+    await expect.poll(() => both.map(figures), PATIENCE).toEqual([[2], [2]]);
     expect([0, 1].flatMap((partition) => states.rows(1, partition, 0, 10))).toMatchObject([
       { ordersEver: 1 },
       { ordersEver: 1 },
@@ -86,7 +93,7 @@ describe.each(serverVersions)("answers about the state on nats-server $version",
     states.open(1);
     await Promise.all(both.map((owner) => states.pause(1, owner, true)));
     await publish(broker, settings, orders(1));
-    await expect.poll(() => both.map(figures), { timeout: 10_000 }).toEqual([[2], [2]]);
+    await expect.poll(() => both.map(figures), PATIENCE).toEqual([[2], [2]]);
     expect(await states.take(1, Date.now())).toBeNull();
     expect(states.pausesCut).toBe(2);
     await Promise.all(both.map((owner) => states.pause(1, owner, true)));
@@ -96,7 +103,7 @@ describe.each(serverVersions)("answers about the state on nats-server $version",
 
   test("an answer that is given up ends its pauses; one that was never opened pauses nothing", async () => {
     const { broker, owners: both } = await owners();
-    const states = new StateAnswers();
+    const states = new StateAnswers(LONG_MS);
     states.open(1);
     states.open(2);
     expect(() => states.open(3)).toThrow(/too many/);
@@ -106,7 +113,7 @@ describe.each(serverVersions)("answers about the state on nats-server $version",
     expect(await states.take(1, Date.now())).toBeNull();
     await Promise.all(both.map((owner) => states.pause(3, owner, true)));
     await publish(broker, settings, orders(1));
-    await expect.poll(() => both.map(figures)).toEqual([[2], [2]]);
+    await expect.poll(() => both.map(figures), PATIENCE).toEqual([[2], [2]]);
     expect(states.pausesCut).toBe(0);
   });
 });
