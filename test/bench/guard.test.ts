@@ -100,7 +100,7 @@ describe("an order that moves nobody", () => {
   }
 });
 
-test("orders that move their customers: many records a call of the kernel", () => {
+test("orders that move their customers: many records a call of the kernel, applied and encoded", () => {
   const customers = Array.from({ length: BUYERS }, (_, n) => n);
   const counted = new Counted(
     kernelModule("release"),
@@ -109,7 +109,7 @@ test("orders that move their customers: many records a call of the kernel", () =
   let records = 0;
   for (const some of counted.partition.apply(new Shop().messages(customers, "msgpack", 1))) records += some.length;
   assert.equal(records, BUYERS, "each moves one");
-  atMost(0.03, counted.calls / BUYERS, "calls of the kernel");
+  atMost(0.05, counted.calls / BUYERS, "calls of the kernel");
 });
 
 describe("V8's heap", () => {
@@ -127,7 +127,8 @@ describe("V8's heap", () => {
   };
   /** 3.5, or 19.5 where the compiler leaves one number boxed; an object a message makes it 35 to 52. */
   const STILL_MAX = 28;
-  const MOVES_MAX = 470;
+  /** 108: the record, and its place in two lists. */
+  const MOVES_MAX = 130;
 
   test("an order that moves nobody leaves next to nothing on it", () => {
     const bytes = grown("still");
